@@ -53,7 +53,7 @@ session-manager-plugin: setup ## Build AWS's plugin for `sandbox exec` and `sand
 ifeq ($(STACK),local)
 up: .tools/ready ## Deploy to an offline AWS on this machine, then deliver examples/hello through its pipeline
 	SANDBOX_SPEED=$${SANDBOX_SPEED:-60} $(SANDBOX) up --stack local
-	$(SANDBOX) ship hello --source examples/hello --stack local
+	$(SANDBOX) ship hello --source examples/hello --yes --stack local
 	$(SANDBOX) status hello --stack local
 else
 up: setup

@@ -5,7 +5,6 @@ import os
 import secrets
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,14 +13,17 @@ Address = Callable[[str, str, int], str]
 
 LOCAL = ("completion", "validate")
 """Commands that ask no AWS: those of shells and of files."""
-OTHERS = ("bootstrap", "comment", "preview-report", "push", "review", "ship", "up")
-"""Commands that the sandbox has no use for: those of accounts, of pull requests' jobs, and those that it has itself."""
+OTHERS = ("bootstrap", "comment", "preview-report", "review", "up")
+"""Commands that the sandbox has no use for: those of accounts, of pull requests' jobs, and the deployment, which it has
+itself."""
 
 
 def commands() -> click.Group:
     """The operators' commands. Their messages name them `sandbox …`, since that is how they are called."""
     main = _main()
     from delivery.command_line import Address, Commands, Connection
+    from releases.aws_session import share_clients
+    from releases.names import uploader
 
     class InSandbox(Connection):
         """The sandbox, whose load balancers listen at ports of this machine."""
@@ -29,6 +31,9 @@ def commands() -> click.Group:
         @property
         def address(self) -> Address:
             return on_this_machine
+
+        def uploader(self, name: str) -> Any:
+            return share_clients(as_user(uploader(name)))
 
     @click.pass_context
     def connect(context: click.Context) -> None:
@@ -49,12 +54,13 @@ def local_commands() -> click.Group:
 
 
 def _main() -> click.Group:
-    """The operators' command line, which reads what it is called when it is first imported."""
+    """The operators' command line, which reads those variables when it is first imported."""
     os.environ.update(variables())
     try:
         from delivery.__main__ import main
     finally:
-        del os.environ["DELIVERY_PROGRAM"]
+        for name in variables():
+            del os.environ[name]
     return main
 
 
@@ -76,14 +82,19 @@ def on_this_machine(protocol: str, host: str, port: int) -> str:
     return f"http://{listener['labels'].get(host, host)}.localhost:{listener['address'].rpartition(':')[2]}"
 
 
-def approval_commands(stack: str, service: str) -> list[str]:
-    """The commands that approve and reject what the service's pipeline waits for."""
-    return [f"sandbox {command} {service} --stack {stack}" for command in ("approve", "reject")]
+def as_user(name: str) -> Any:
+    """A session of an IAM user of the sandbox, with the access key that it has there."""
+    import boto3
+
+    question = json.dumps({"identity": name}).encode()
+    with urllib.request.urlopen(f"{os.environ['AWS_ENDPOINT_URL']}/_sandbox/credentials", question) as answer:  # noqa: S310
+        key = json.load(answer)
+    return boto3.Session(key["access_key"], key["secret_key"], region_name=os.environ["AWS_REGION"])
 
 
 def variables() -> dict[str, str]:
-    """What tells the program's `up` and `preview` how its commands are called."""
-    return {"DELIVERY_PROGRAM": "sandbox"}
+    """What tells the program how its commands are called, and that looking often troubles nobody."""
+    return {"DELIVERY_PROGRAM": "sandbox", "DELIVERY_SECONDS_BETWEEN_LOOKS": "0.4"}
 
 
 def preview_words(stack: str, document: Mapping[str, Any], width: int | None) -> str:
@@ -145,43 +156,6 @@ def _values_of(key: str, short: str, value: Any) -> Iterator[Mapping[str, Any]]:
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for item in items:
         yield from _values_of(key, short, item)
-
-
-def upload_image(client: Callable[[str], Any], pipeline: str, source: Path) -> Mapping[str, Any] | None:
-    """Where an image of a source is pushed for its upload to find, as the pipeline's build looks for it, and how it is
-    built; None where it looks for none.
-    """
-    from pipeline_steps.build.builder import arguments  # with boto3
-    from pipeline_steps.build.settings import Settings
-    from releases.names import build_project
-
-    (project,) = client("codebuild").batch_get_projects(names=[build_project(pipeline)])["projects"] or [None]
-    if project is None:
-        return None
-    variables = dict.fromkeys(("IMAGE", "SOURCE_VERSION", "EXECUTION", "CODEBUILD_INITIATOR"), "")
-    for each in project["environment"]["environmentVariables"]:
-        variables[each["name"]] = _value(client, each)
-    settings = Settings.parse(variables, source)
-    if not settings.inbox:
-        return None
-    return {
-        "repository": settings.inbox,
-        "tag": settings.content.tag(),
-        "arguments": [*arguments(settings), settings.content.context],
-        "environment": variables,
-    }
-
-
-def _value(client: Callable[[str], Any], variable: Mapping[str, str]) -> str:
-    """What a build sees of a variable of its project's (CodeBuild, EnvironmentVariable: value)."""
-    value, kind = variable["value"], variable.get("type")
-    if kind == "PARAMETER_STORE":
-        return str(client("ssm").get_parameter(Name=value, WithDecryption=True)["Parameter"]["Value"])
-    if kind == "SECRETS_MANAGER":
-        *arn, key = [*value.split(":"), ""][:8]
-        secret = str(client("secretsmanager").get_secret_value(SecretId=":".join(arn))["SecretString"])
-        return str(json.loads(secret)[key]) if key else secret
-    return value
 
 
 def secret_value(path: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.clients.load import Views, assets_of, load, view
-from sandbox.clients.pipelines import ecs_services
+from sandbox.clients.pipelines import deploys, ecs_services
 from sandbox.clients.sites import Site, addresses, find_site
 from sandbox.stacks import SandboxError
 
@@ -166,3 +166,24 @@ def test_a_service_that_is_not_there_or_has_no_route(monkeypatch: pytest.MonkeyP
     unreached.control = lambda _: []
     with pytest.raises(SandboxError, match="no listener's rule leads to the ECS service blue: it has no route"):
         find_site(unreached, BY_ECS, "web")
+
+
+def declared(name: str, provider: str = "ECS", **configuration: str) -> dict[str, Any]:
+    deploy = {"name": "D", "actionTypeId": {"category": "Deploy", "provider": provider}, "configuration": configuration}
+    return {"name": name, "stages": [{"name": "B", "actions": [deploy]}]}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "service", "found"),
+    [
+        (declared("x", ServiceName="local-web"), "web", True),
+        (declared("x", ServiceName="web"), "web", True),
+        (declared("x", ServiceName="cobweb"), "web", False),
+        (declared("local-web", ServiceName="other"), "web", True),
+        (declared("x", "CodeDeployToECS", ApplicationName="local-web"), "web", True),
+        (declared("x", ServiceName="local-web"), "local-web", True),
+        (declared("x", ServiceName="local-web"), "local", False),
+    ],
+)
+def test_which_pipeline_deploys_a_service(pipeline: dict[str, Any], service: str, found: bool) -> None:
+    assert deploys(pipeline, service) is found

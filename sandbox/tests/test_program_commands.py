@@ -1,7 +1,9 @@
 """What a program offers to the sandbox by entry points: its commands, and what `--wait` sets."""
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,10 +46,11 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Offer]:
 
 
 @pytest.fixture
-def running(monkeypatch: pytest.MonkeyPatch) -> None:
+def running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A sandbox that is up."""
     server = SimpleNamespace(region="r", endpoint="http://sandbox")
-    monkeypatch.setattr(operators, "StackFolder", lambda _: SimpleNamespace(running_server=lambda: server))
+    folder = SimpleNamespace(running_server=lambda: server, folder=tmp_path)
+    monkeypatch.setattr(operators, "StackFolder", lambda _: folder)
     monkeypatch.setattr(operators, "credentials", lambda *_: vars(ROOT_CREDENTIALS))
 
 
@@ -60,6 +63,21 @@ def test_a_command_of_the_program_is_run_in_the_sandbox(offer: Offer) -> None:
     offer("commands", commands(look))
     done = CliRunner().invoke(main, ["look", "chuoi", "--deep", "--stack", "dev"])
     assert (done.exit_code, done.output) == (0, "chuoi dev True http://sandbox\n")
+
+
+@pytest.mark.usefixtures("running")
+def test_it_has_the_sandboxs_docker_before_any_other(offer: Offer, tmp_path: Path) -> None:
+    @click.command()
+    @click.option("--stack")
+    def called(stack: str) -> None:
+        click.echo(os.environ["PATH"])
+        done = subprocess.run(["docker", "images"], capture_output=True, text=True, check=False, env=dict(os.environ))
+        click.echo(done.stdout + done.stderr)
+
+    offer("commands", commands(called))
+    path, shown, *_ = CliRunner().invoke(main, ["called"]).output.splitlines()
+    assert path.startswith(f"{tmp_path}/docker/bin{os.pathsep}")
+    assert shown.split() == ["REPOSITORY:TAG", "DIGEST"]
 
 
 @pytest.mark.usefixtures("running")
@@ -134,7 +152,6 @@ def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = {
         "aws_names": lambda stack, name: [f"{stack}.{name}"],
         "variables": lambda: {"TINY": "here"},
-        "approval_commands": lambda stack, service: [f"tiny yes {stack} {service}"],
         "external_parameters": lambda config: {config["name"]: None},
         "external_secrets": lambda config: {f"arn{config['name']}": "arn:key"},
         "preview_words": lambda stack, document, width: f"{stack}: {document['x']}, {width}",
@@ -144,7 +161,6 @@ def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = {name: [SimpleNamespace(load=lambda function=function: function)] for name, function in functions.items()}
     monkeypatch.setattr(program_hooks, "entry_points", lambda group, name: entries.get(name, []))
     assert program_hooks.names_in_aws("dev", "web") == ["web", "dev.web"]
-    assert program_hooks.approval_commands("dev", "web") == ["tiny yes dev web"]
     assert program_hooks.variables() == {"TINY": "here"}
     assert program_hooks.preview_words("dev", {"x": 1}, 80) == "dev: 1, 80"
     assert program_hooks.up_words("dev", {"x": 1}, {"h": "http://h"}, None) == "dev: 1, http://h, None"
@@ -156,7 +172,6 @@ def test_what_a_program_says_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_program_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program_hooks, "entry_points", lambda **_: [])
     assert program_hooks.names_in_aws("dev", "web") == ["web"]
-    assert program_hooks.approval_commands("dev", "web") == []
     assert program_hooks.variables() == {}
     assert program_hooks.preview_words("dev", {}, None) is None
     assert program_hooks.up_words("dev", {}, {}, None) is None

@@ -10,45 +10,10 @@ from typing import Any
 
 import pytest
 
-from sandbox.clients import upload
-from sandbox.clients.follow import ExecutionFollower
-from sandbox.clients.upload import Uploaded
 from sandbox.engine import Engine
 from sandbox.stacks import SandboxError, StackFolder
 
-Json = dict[str, Any]
 Wait = Callable[[Path, list[str]], Any]
-RUNNING = {
-    "actionExecutionId": "1", "stageName": "Deploy", "actionName": "Deploy", "status": "InProgress", "input": {
-        "actionTypeId": {"provider": "ECS", "category": "Deploy"}
-    },
-}  # fmt: skip
-
-
-def account(*actions: Json) -> Any:
-    """One whose only execution never ends: it has had no turn yet, or is at its last action."""
-    paginator = SimpleNamespace(paginate=lambda **_: [{"actionExecutionDetails": list(actions)}])
-    codepipeline = SimpleNamespace(
-        get_pipeline_execution=lambda **_: {"pipelineExecution": {"status": "InProgress"}},
-        get_pipeline_state=lambda **_: {"stageStates": []},
-        get_paginator=lambda _: paginator,
-        list_pipeline_executions=lambda **_: {
-            "pipelineExecutionSummaries": [{"pipelineExecutionId": "e1", "status": "InProgress"}]
-        },
-    )
-    events = SimpleNamespace(list_rules=lambda: {"Rules": []})
-    codepipeline.get_pipeline = lambda **_: {"metadata": {"pipelineArn": "arn"}}
-    return SimpleNamespace(client=lambda name: events if name == "events" else codepipeline)
-
-
-def a_pipeline(*actions: Json) -> Wait:
-    return lambda _, said: ExecutionFollower(account(*actions), {"name": "dev-web"}, "e1", said.append).follow()
-
-
-def a_turn(_: Path, said: list[str]) -> None:
-    upload.wait_for_execution(
-        account(), {"name": "dev-web"}, Uploaded("b", "k", "v", "me", 1, frozenset()), said.append
-    )
 
 
 def a_lock(root: Path, said: list[str]) -> None:
@@ -65,19 +30,6 @@ def an_engine(_: Path, said: list[str]) -> None:
 
 
 WAITS: dict[str, tuple[Wait, str, int, str]] = {
-    "an action": (
-        a_pipeline(RUNNING),
-        "  Deploy/Deploy goes on",
-        7 * 24 * 60,
-        "Deploy/Deploy goes on for more than 7 days; execution e1 of dev-web is InProgress and goes on",
-    ),
-    "between two": (a_pipeline(), "  It waits for its turn", 7 * 24 * 60, "It waits for its turn for more than 7 days"),
-    "the execution before": (
-        a_turn,
-        "The execution waits for the one before it",
-        60,
-        "waits for the one before it, for 60 minutes",
-    ),
     "another command": (
         a_lock,
         "Waiting for another command on stack dev to end",

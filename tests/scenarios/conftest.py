@@ -128,7 +128,7 @@ class Stack:
 
     def ship(self, service: str, source: Path, *more: str) -> Done:
         """Upload a source and wait for its pipeline."""
-        return self.run("ship", service, "--source", str(source), *more)
+        return self.run("ship", service, "--source", str(source), "--yes", *more)
 
     def aws(self, identity: str, *arguments: str) -> Done:
         """The aws command line, as an identity."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 SECONDS_TO_RUN = 400
-COMMANDS = ("sandbox.cli.stack", "sandbox.cli.delivery", "sandbox.cli.operators", "sandbox.cli.receivers")
+COMMANDS = ("sandbox.cli.stack", "sandbox.cli.operators", "sandbox.cli.receivers")
 BY_PROGRAM = ("boto3.s3.transfer", "pydantic", "pulumi_awsx", *(
     f"pulumi_aws.{part}" for part in (
         "acm", "appautoscaling", "cloudwatch", "codebuild", "codedeploy", "codepipeline", "ec2", "ecr", "ecs", "iam",
@@ -100,5 +100,6 @@ def _code() -> int:
 if __name__ == "__main__":
     for name in (*COMMANDS, *BY_PROGRAM):
         hasattr(importlib.import_module(name), "loaded")  # a part of `pulumi_aws` loads when it is first asked
+    importlib.import_module("sandbox.cli.operators").of_programs()
     gc.freeze()
     _Server(int(sys.argv[1])).serve_forever()

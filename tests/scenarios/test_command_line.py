@@ -102,24 +102,18 @@ def test_the_release_that_is_live_is_the_one_that_went_out_last(delivered: Stack
     assert [each["live"] for each in delivered.ok("history", "hello", "--json").json] == [True, False, False]
 
 
-def test_a_delivery_that_fails_says_what_serves_and_what_the_task_said(delivered: Stack, tmp_path: Path) -> None:
-    done = delivered.ship("hello", Apps(tmp_path).make("sick", status=500))
-    assert done.code == 1
-    assert "tasks run" in done.out
-    cause, serves, *rest = done.err.splitlines()
-    assert cause.startswith("The delivery ended as Failed: Deploy / Deploy: ")
-    assert "still serves" in serves
-    assert "release-1" in serves
-    assert any(line.startswith("  | ") for line in rest)
-    assert rest[-1] == "Mend it and ship again; `sandbox log hello --stack local` has all of it."
-
-
-def test_following_a_failure_says_the_same(delivered: Stack, tmp_path: Path) -> None:
-    done = delivered.run("rebuild", "hello", "--yes")
+@pytest.mark.parametrize("anew", [False, True], ids=["an upload", "a rebuild"])
+def test_a_delivery_that_fails_says_what_serves_and_what_the_task_said(
+    delivered: Stack, tmp_path: Path, anew: bool
+) -> None:
+    sick = Apps(tmp_path).make("sick", status=500)
+    done = delivered.run("ship", "hello", "--rebuild", "--yes") if anew else delivered.ship("hello", sick)
     assert done.code == 1
     assert "\ndeployment of local-hello:" in done.out
     error, serves, *rest = done.err.splitlines()
     assert error.startswith("error: execution ")
+    assert " of local-hello ended as Failed: Deploy / Deploy: " in error
+    assert any(line.startswith("  | ") for line in rest)
     assert serves == "release-3 still serves." or "is still in flight" in serves
     assert rest[-1].startswith(
         "All of its log: `sandbox logs hello --stack local --since 1h`. Mend it and release again"

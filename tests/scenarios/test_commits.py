@@ -31,9 +31,8 @@ def cause(stack: Stack, done: Done, place: str) -> str:
     failure = stack.failure("hello") or ""
     assert failure.startswith(f"ended as Failed: {place}: ")
     why = failure.removeprefix(f"ended as Failed: {place}: ")
-    (line,) = [line for line in (done.out + done.err).splitlines() if line.startswith("The delivery ended as")]
-    assert line.startswith(f"The delivery ended as Failed: {place}: ")
-    assert line.endswith(why)
+    (line,) = [line for line in (done.out + done.err).splitlines() if line.startswith("error: ")]
+    assert line.endswith(f" of local-hello {failure}")
     assert "Running command" not in done.out
     return why
 

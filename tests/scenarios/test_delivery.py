@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from tests.scenarios.conftest import DOCKERFILE, WORKER, Apps, Stack
-from tests.support.deliveries import KEPT, executions, scaling, ship_with_its_event_twice, tags, wait_for_pipeline
+from tests.support.deliveries import (
+    KEPT,
+    executions,
+    scaling,
+    ship_with_its_event_twice,
+    tags,
+    upload,
+    wait_for_pipeline,
+)
 
 pytestmark = pytest.mark.nightly
 SERVICES = ("hello", "chuoi", "mailer")
@@ -142,10 +150,12 @@ def test_a_source_that_is_none_fails_in_package(
         path.write_text("this is no archive")
     else:
         zipped(path, entries)
-    done = local.ship("hello", path)
-    assert done.code == 1
-    assert "Build" in done.out + done.err
-    assert words in (done.out + done.err).lower().replace("dockerfile", "Dockerfile")
+    refused = local.ship("hello", path)
+    assert (refused.code, words in refused.err.lower().replace("dockerfile", "Dockerfile")) == (1, True), refused.err
+    assert upload(local, "hello", path.read_bytes())["status"] == "Failed"
+    failure = local.failure("hello") or ""
+    assert failure.startswith("ended as Failed: Build / Build: ")
+    assert words in failure.lower().replace("dockerfile", "Dockerfile")
     assert local.status("hello") == before
 
 
@@ -262,7 +272,7 @@ def test_a_service_is_built_of_its_folder_of_a_repository(local: Stack, apps: Ap
     assert local.settled("chuoi")["release"]["release"] == released + 2
     (repository / "apps/chuoi").rename(repository / "apps/other")
     done = local.ship("chuoi", repository)
-    assert "The source has no folder apps/chuoi; at its top it has: README apps" in done.out + done.err
+    assert done.err == f"error: {repository} has no folder apps/chuoi; at its top it has: README apps\n"
     local.edit("Pulumi.local.yaml", OF_A_FOLDER, "")
     local.ok("up")
 

@@ -35,7 +35,7 @@ def test_they_are_released_and_looked_after_by_their_names(local: Stack, apps: A
     everything = local.ok("status", "--json").json
     assert {each["service"] for each in everything} == {LONG, LIKE_IT}
     assert "release-2" in local.ok("history", LONG).out
-    assert "listening" in local.ok("log", LONG).out
+    assert "listening" in local.ok("logs", LONG).out
     local.ok("rollback", LONG, "--yes")
     local.ok("redeploy", LONG, "--yes")
     local.ok("repair", LONG)

@@ -150,7 +150,7 @@ def test_a_failing_migration_stops_the_release_and_leaves_everything(local: Stac
         "The migration ended with exit code 7: column users.email is missing. Its log: /ecs/local-hello, stream "
         f"{stream_of(migrations(local, 'hello')[-1])}"
     )
-    assert f"The delivery ended as Failed: Deploy / Migrate: {failure(local, 'hello')}\n" in said
+    assert f" ended as Failed: Deploy / Migrate: {failure(local, 'hello')}\n" in said
     assert local.failure("hello") == f"ended as Failed: Deploy / Migrate: {failure(local, 'hello')}"
     assert actions(local, "hello") == ["Source", "Build", "Package", "Migrate"]
     assert local.status("hello") == before

@@ -22,7 +22,7 @@ PORT = ":8080/"
 """Of the addresses that pages show; it is another one where that is somebody else's."""
 BEFORE = [
     Step(".venv/bin/sandbox up --stack local", ("…",)),
-    Step(".venv/bin/sandbox ship hello --source examples/hello --stack local", ("…",)),
+    Step(".venv/bin/sandbox ship hello --source examples/hello --yes --stack local", ("…",)),
 ]
 
 

@@ -47,7 +47,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def push(stack: Stack, service: str, app: Path) -> Done:
-    return stack.run("push", service, "--image", str(app), "--json")
+    return stack.run("push", service, "--image", str(app), "--yes", "--json")
 
 
 def pushed(stack: Stack, service: str, app: Path) -> Any:
@@ -111,7 +111,7 @@ def test_a_push_alone_releases_that_image_and_nothing_is_built(local: Stack, app
 
 def test_a_push_of_what_is_live_starts_nothing(local: Stack, apps: Apps) -> None:
     before = len(executions(local, "hello"))
-    done = local.ok("push", "hello", "--image", str(apps.make("v1")))
+    done = local.ok("push", "hello", "--image", str(apps.make("v1")), "--yes")
     assert "nothing starts" in done.out
     assert len(executions(local, "hello")) == before
 
@@ -168,7 +168,7 @@ def test_an_index_with_an_attestation_is_one_release_of_all_that_it_lists(local:
 def test_an_image_for_another_machine_fails_in_one_line_and_changes_nothing(local: Stack, apps: Apps) -> None:
     released = local.status("hello")["release"]
     app = apps.make("v5", dockerfile="FROM python:3.12-slim\nCOPY . .\n")
-    done = local.run("push", "hello", "--image", str(app), "--platform", "linux/arm64")
+    done = local.run("push", "hello", "--image", str(app), "--platform", "linux/arm64", "--yes")
     assert done.code == 1
     assert (
         "is for linux/arm64, and the service's tasks run linux/amd64: build it with --platform linux/amd64" in done.err
@@ -248,13 +248,13 @@ def test_an_upload_whose_image_a_pull_request_has_built_is_released_without_a_bu
 
 def test_a_push_for_an_upload_is_found_by_it(local: Stack, apps: Apps) -> None:
     app, builds = apps.make("c3"), len(executions(local, "chuoi"))
-    pushed_for = local.ok("push", "chuoi", "--image", str(app), "--json").json
+    pushed_for = local.ok("push", "chuoi", "--image", str(app), "--yes", "--json").json
     assert "/local-chuoi/inbox:content-" in pushed_for["image"]
     assert len(executions(local, "chuoi")) == builds
     shipped = local.ship("chuoi", app, "--verbose")
     assert f"pushed to local-chuoi/inbox, {pushed_for['digest']}: no build." in shipped.out
     assert local.settled("chuoi")["image_digest"] == pushed_for["digest"]
-    refused = local.run("push", "chuoi", "--image", str(app), "--platform", "linux/arm64")
+    refused = local.run("push", "chuoi", "--image", str(app), "--platform", "linux/arm64", "--yes")
     assert (refused.code, "built for the service's tasks" in refused.err) == (1, True)
 
 

@@ -28,8 +28,8 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         file = "Pulumi.local.yaml"
         deploy = "      deploy: {strategy: codedeploy, wait: 1}\n"
         stack.edit(file, deploy, f"{deploy}      source: {{type: ecr}}\n")
-        migrate = "      migrate: {command: [bin/migrate]}\n"
-        stack.edit(file, migrate, f"{migrate}      source: {{images: true}}\n")
+        tasks = "      tasks: {min: 1, max: 2, target_cpu: 60}\n"
+        stack.edit(file, tasks, f"{tasks}      source: {{images: true}}\n")
         stack.up()
         scope = Scope(
             stack="local", partition="aws", region=stack.account.server.region, account=stack.account.server.account

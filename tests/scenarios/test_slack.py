@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from delivery.packing import packed
 from tests.scenarios.conftest import Apps, Stack
 from tests.scenarios.test_guards import GREETING, PICKY
-from tests.support.deliveries import wait_for_pipeline
+from tests.support.deliveries import upload, wait_for_pipeline
 
 pytestmark = pytest.mark.nightly
 SERVICES = ("hello",)
@@ -80,7 +81,9 @@ def test_a_redeployment_is_of_the_same_commit(local: Stack) -> None:
 
 def test_what_is_no_commit_is_not_told(local: Stack, apps: Apps) -> None:
     before = len(told(local))
-    assert local.ship("hello", apps.make("told"), "--commit", "x, <!channel>", "--repository", "../team").code == 0
+    with packed(apps.make("told"), {"CONTEXT": ".", "DOCKERFILE": "Dockerfile"}) as archive:
+        ended = upload(local, "hello", archive.read(), commit="x, <!channel>", repository="../team")
+    assert ended["status"] == "Succeeded"
     assert told(local, before)[-1][1].startswith("Commit unknown, ")
     release = local.status("hello")["release"]
     assert (release["commit"], release["repository"]) == ("unknown", "unknown")

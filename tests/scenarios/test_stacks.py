@@ -68,7 +68,7 @@ def test_a_mistake_is_one_message_and_nothing_is_created(local: Stack, old: str,
 
 def test_commands_name_what_there_is(local: Stack) -> None:
     for arguments, words in (
-        (("ship", "helo", "--source", "."), "no pipeline deploys a service helo"),
+        (("ship", "helo", "--source", "."), "there is no service helo in stack"),
         (("status", "helo"), "there is no service helo in stack local; there are: chuoi, hello, mailer, shop"),
         (("env", "--as", "nobody"), "local-hello-uploader"),
     ):

@@ -28,6 +28,15 @@ def wait_for_pipeline(stack: Stack, service: str, count: int) -> list[dict[str, 
     raise AssertionError(f"still {executions(stack, service)}")
 
 
+def upload(stack: Stack, service: str, source: bytes, **metadata: str) -> dict[str, Any]:
+    """Put any bytes where the service's sources are uploaded, as its uploader; their execution, once it is over."""
+    count, account = len(executions(stack, service)), stack.account
+    bucket, _, key = stack.outputs()[service]["upload_to"].removeprefix("s3://").partition("/")
+    uploader = account.client_of("s3", account.credentials(f"{stack.name}-{service}-uploader"))
+    uploader.put_object(Bucket=bucket, Key=key, Body=source, Metadata=metadata)
+    return wait_for_pipeline(stack, service, count + 1)[0]
+
+
 def tags(stack: Stack, service: str) -> dict[str, str]:
     """Tag → digest in the service's repository."""
     images = stack.client("ecr").list_images(repositoryName=f"{stack.name}-{service}")["imageIds"]

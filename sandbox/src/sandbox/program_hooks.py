@@ -4,7 +4,6 @@
 |---|---|
 | `commands` | → a `click.Group` whose commands take `--stack`; they run with the sandbox's `AWS_*` variables |
 | `local_commands` | → a `click.Group` whose commands ask no AWS; they run as they are, and without a sandbox |
-| `approval_commands` | stack, service → the commands that approve and reject what the service's pipeline waits for |
 | `variables` | → the environment that the program runs with in the sandbox, as a mapping |
 | `wait_variables` | → the environment by which `up` waits for what is in flight, as a mapping |
 | `preview_words` | stack, what `preview --json` prints, columns or None → what `up` would do, in the program's words |
@@ -12,13 +11,11 @@
 | `aws_names` | stack, name → what a thing of that name (a pipeline, a user, a role) may be called in AWS, the most exact first |
 | `external_parameters` | the stack file's config → the parameters of Parameter Store that the program reads and does not make: name → KMS key, None for the one that AWS keeps |
 | `external_secrets` | the stack file's config → the secrets of Secrets Manager that the program reads and does not make: `ARN:json-key:version-stage:version-id` → KMS key, None for the one that AWS keeps |
-| `upload_image` | a function that makes a client of boto3's, a pipeline's name, a source's folder → where an image of that source is pushed for its upload to find, a mapping: `repository` and `tag`, `arguments` of `docker build` in that folder and its `environment`; None where no image is looked for |
 | `secret_value` | path in the config → a value that the program accepts for that secret; None for any |
 """  # noqa: E501 (a table)
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import click
@@ -39,11 +36,6 @@ def commands() -> list[click.Group]:
 def local_commands() -> list[click.Group]:
     """The commands that programs offer which ask no AWS."""
     return [function() for function in offered("local_commands")]
-
-
-def approval_commands(stack: str, service: str) -> list[str]:
-    """The commands by which one answers an approval of a service's pipeline."""
-    return [command for function in offered("approval_commands") for command in function(stack, service)]
 
 
 def variables() -> dict[str, str]:
@@ -83,12 +75,6 @@ def external_parameters(config: Mapping[str, Any]) -> dict[str, str | None]:
 def external_secrets(config: Mapping[str, Any]) -> dict[str, str | None]:
     """The secrets that programs read and somebody else keeps, with their KMS keys."""
     return {ref: key for function in offered("external_secrets") for ref, key in function(config).items()}
-
-
-def upload_image(client: Callable[[str], Any], pipeline: str, source: Path) -> Mapping[str, Any] | None:
-    """Where an image of a source is pushed for its upload to find, and how it is built; None where none is."""
-    found = (function(client, pipeline, source) for function in offered("upload_image"))
-    return next((each for each in found if each is not None), None)
 
 
 def secret_value(path: str) -> str | None:

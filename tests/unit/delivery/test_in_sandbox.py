@@ -11,12 +11,10 @@ from typing import Any
 
 import click
 import pytest
-from pipeline_steps_fakes import FakeSession
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
 from delivery.in_sandbox import LOCAL, OTHERS
-from pipeline_steps.build.content import Content
 from releases.errors import DeliveryError
 from releases.names import aws_name
 
@@ -78,7 +76,7 @@ def test_a_shell_completes_verbs_options_and_services_of_the_sandbox(typed: str,
     [
         (("up", "--nope"), "No such option '--nope'. Did you mean '--in'?; see `sandbox up --help`"),
         (("statu",), "No such command 'statu'; see `sandbox --help`"),
-        (("ship", "hello"), "Missing option '--source'; see `sandbox ship --help`"),
+        (("load",), "Missing argument 'SERVICE'; see `sandbox load --help`"),
         (("status", "--stack"), "Option '--stack' requires an argument"),
     ],
 )
@@ -122,6 +120,25 @@ def test_where_a_port_of_a_load_balancer_is_opened(monkeypatch: pytest.MonkeyPat
     assert asked == ["http://127.0.0.1:4000/_sandbox/listeners"] * 2
 
 
+def test_who_uploads_is_the_service_s_own_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def urlopen(url: str, question: bytes) -> io.BytesIO:
+        asked.append((url, json.loads(question)))
+        return io.BytesIO(b'{"access_key": "key", "secret_key": "secret", "session_token": null}')
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4000")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setattr("urllib.request.urlopen", urlopen)
+    context = click.Context(entry_point("commands")())
+    with context:
+        context.invoke(context.command.callback)  # type: ignore[arg-type]
+    session = context.obj.uploader("dev-web")
+    key = session.get_credentials().get_frozen_credentials()
+    assert (key.access_key, key.secret_key, key.token, session.region_name) == ("key", "secret", None, "eu-west-1")
+    assert asked == [("http://127.0.0.1:4000/_sandbox/credentials", {"identity": "dev-web-uploader"})]
+
+
 PREVIEWS = Path(__file__).parents[2] / "previews"
 
 
@@ -156,12 +173,6 @@ def test_what_an_up_has_done_in_words() -> None:
         "service  at            upload to",
         "hello    http://here/  s3://b/k",
     ]
-
-
-def test_the_commands_that_answer_an_approval() -> None:
-    lines = entry_point("approval_commands")("dev", "web")
-    assert lines == ["sandbox approve web --stack dev", "sandbox reject web --stack dev"]
-    assert {line.split()[1] for line in lines} <= main.commands.keys() - {*LOCAL, *OTHERS}
 
 
 def test_what_tells_an_up_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,42 +231,3 @@ def test_what_a_thing_of_a_stack_is_called() -> None:
     assert entry_point("aws_names")("dev", "web") == ["dev-web", "dev-web"]
     long = "customer-notifications"
     assert entry_point("aws_names")("dev", long) == [f"dev-{long}", aws_name("dev", long)]
-
-
-PROJECT = {
-    "REPOSITORY_URI": "registry/dev-web", "INBOX": "dev-web/inbox", "CONTAINERS": "web", "SOURCE_BUCKET": "b", "SOURCE_KEY": "k",
-    "STEPS_KEY": "s", "PLATFORM": "linux/arm64", "CONTEXT": "app", "DOCKERFILE": "app/Dockerfile", "TARGET": "release",
-    "PROMOTE_FROM": "", "REBUILD": "", "RELEASE_RECORD": "/r", "BUILD_ARGUMENTS": "MIX_ENV", "BUILD_SECRETS": "NPM_TOKEN",
-    "TEMPLATE_FOLDER": "", "REGISTRY_LOGINS": "", "ECR_REGISTRIES": "",
-}  # fmt: skip
-STORED = {f"PARAMETER_{name}": f"/dev/web/{name}" for name in ("MIX_ENV", "NPM_TOKEN")}
-
-
-def a_session(**changed: str) -> FakeSession:
-    variables = [{"name": name, "value": value} for name, value in {**PROJECT, **changed}.items()]
-    variables += [{"name": name, "value": value, "type": "PARAMETER_STORE"} for name, value in STORED.items()]
-    project = {"environment": {"environmentVariables": variables}}
-    return FakeSession({
-        "BatchGetProjects": lambda given: {"projects": [project] if given == {"names": ["dev-web-package"]} else []},
-        "GetParameter": lambda given: {"Parameter": {"Value": f"value of {given['Name']}"}},
-    })  # fmt: skip
-
-
-def test_where_an_image_is_pushed_that_an_upload_finds(tmp_path: Path) -> None:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/Dockerfile").write_text("FROM scratch\n")
-    found = entry_point("upload_image")(a_session().client, "dev-web", tmp_path)
-    arguments = {"MIX_ENV": "value of /dev/web/MIX_ENV"}
-    content = Content(tmp_path, "app", "app/Dockerfile", "release", "linux/arm64", arguments)
-    assert (found["repository"], found["tag"]) == ("dev-web/inbox", content.tag())
-    assert found["arguments"] == [
-        "--platform", "linux/arm64", "--file", "app/Dockerfile", "--target", "release", "--build-arg", "MIX_ENV=value of /dev/web/MIX_ENV",
-        "--secret", "id=NPM_TOKEN,env=PARAMETER_NPM_TOKEN", "app",
-    ]  # fmt: skip
-    assert found["environment"].items() >= {(name, f"value of {stored}") for name, stored in STORED.items()}
-
-
-def test_where_no_upload_looks_for_an_image(tmp_path: Path) -> None:
-    upload_image = entry_point("upload_image")
-    assert upload_image(a_session(INBOX="").client, "dev-web", tmp_path) is None
-    assert upload_image(a_session().client, "dev-other", tmp_path) is None

@@ -14,9 +14,8 @@ from pipeline_steps_fakes import FakeSession
 from components.notifications.slack_messages import MESSAGES, webhook_transformer
 from components.scope import Scope
 from pipeline_steps import report
-from releases.failure import MARK, marked
+from releases.failure import marked
 from releases.pipeline import Pipeline
-from sandbox.clients.follow import ExecutionFollower, failure
 from sandbox.eventbridge.transform import target_input
 
 Json = dict[str, Any]
@@ -104,29 +103,6 @@ def test_the_operators_commands(case: Case) -> None:
     stage, action, *_, cause = case
     pipeline = Pipeline(cast(boto3.Session, session(*case[:-1])), "dev-web")
     assert pipeline.failure_reason("e") == f"ended as Failed: {stage} / {action}: {cause}"
-
-
-def test_ship(case: Case) -> None:
-    """The sandbox repeats a build's last line as it is."""
-    stage, action, *_, cause = case
-    cause = f"{MARK}{cause}" if case == FAILURES["build"] else cause
-    account: Any = session(*case[:-1])
-    shown: list[str] = []
-    follower = ExecutionFollower(account, PIPELINE, "e", shown.append, logs=False)
-    follower.report()
-    assert f"  {action} FAILED (0.0 s) {cause}" in shown
-    first, *evidence = failure(account, {"status": "Failed", "summary": ""}, follower, "web")
-    assert first == f"The delivery ended as Failed: {stage} / {action}: {cause}"
-    assert not any("echo" in line or "\n" in line for line in [*shown, first, *evidence])
-
-
-@pytest.mark.parametrize("logs", [True, False])
-def test_ship_shows_a_build_s_log_when_it_is_asked_to(logs: bool) -> None:
-    account: Any = session(*FAILURES["build"][:-1])
-    shown: list[str] = []
-    ExecutionFollower(account, PIPELINE, "e", shown.append, logs=logs).report()
-    assert ("    | #5 ERROR: process did not complete" in shown) == logs
-    assert not any("echo" in line or "\n" in line for line in shown)
 
 
 @pytest.mark.parametrize("name", [name for name in FAILURES if name != "build"])

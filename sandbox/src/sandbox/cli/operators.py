@@ -8,6 +8,7 @@ import click
 from sandbox import program_hooks
 from sandbox.cli.options import STACK, named_stack_option, one_message
 from sandbox.cli.server import environment
+from sandbox.containers.on_path import write_docker
 from sandbox.identities import credentials
 from sandbox.stacks import StackFolder
 
@@ -39,9 +40,13 @@ def as_they_are() -> dict[str, click.Command]:
 
 
 def _enter(stack: str) -> None:
-    """Give this process the sandbox's variables."""
-    server = StackFolder(stack).running_server()
-    for name, value in environment(server, credentials(server, None, stack)).items():
+    """Give this process the sandbox's variables, and its docker."""
+    folder = StackFolder(stack)
+    server = folder.running_server()
+    variables = environment(server, credentials(server, None, stack))
+    path = variables.get("PATH") or os.environ.get("PATH", os.defpath)
+    variables["PATH"] = f"{write_docker(folder.folder / 'docker')}{os.pathsep}{path}"
+    for name, value in variables.items():
         if value is None:
             os.environ.pop(name, None)
         else:

@@ -21,9 +21,6 @@ def named_stack_option(*names: str) -> Callable[[click.decorators.FC], click.dec
 
 stack_option = named_stack_option(STACK)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document for machines to read.")
-wait_option = click.option(
-    "--wait/--no-wait", default=True, help="Follow it to its end and exit with 1 when it fails, or only start it."
-)
 
 
 def say(message: str) -> None:
