@@ -141,6 +141,25 @@ def test_a_step_that_fails_ends_it(run: Any, steps: Steps) -> None:
     assert "release" not in steps.names
 
 
+def test_interrupted_it_says_how_to_watch_what_ecs_deploys_and_how_to_end_the_release(
+    run: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupt)
+    done = run(*GLASS)
+    assert (done.exit_code, done.stdout.splitlines()[-3:]) == (
+        130,
+        [
+            "What ECS deploys goes on. Watch it: `delivery status web --stack dev --watch`",
+            "Have release-1 again after it: `delivery rollback web --stack dev --to 1`",
+            "`delivery repair web --stack dev` ends the release then.",
+        ],
+    )
+    assert done.stderr == "interrupted; what was started at AWS goes on\n"
+
+
 @pytest.mark.parametrize("changed", [False, True])
 def test_it_looks_again_when_it_was_asked(
     aws: Answers, run: Any, steps: Steps, monkeypatch: pytest.MonkeyPatch, changed: bool
