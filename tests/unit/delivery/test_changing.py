@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,12 @@ from typing import Any
 import click
 import pytest
 from answered import somebody
-from brought import PROJECT, Bring
+from brought import Bring
 from click.testing import CliRunner, Result
 from delivery_aws import ARN, NOW, REGISTRY, action, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from delivery.packing import packed, size
 from releases.command_task import JOB_LABEL
 
 A, B = digest("a"), digest("b")
@@ -151,7 +151,7 @@ VERBS = {
     "redeploy": Verb(("web",), nothing, (f"web: deploys the live image once more, {B}",), ("StartPipelineExecution",), (RUN_3, AGAIN)),
     "rebuild": Verb(("web",), built, ("web: builds what was uploaded last once more, and releases it",), ("StartPipelineExecution",),
                     ("Execution run-2 goes on. " + WATCH, AGAIN)),
-    "ship": Verb(("web", "--source", str(APP)), nothing, (f"web: uploads {APP}, {size(packed(APP, PROJECT)):,} bytes, to s3://bucket/sources/web/source.zip, and releases it",),
+    "ship": Verb(("web", "--source", str(APP)), nothing, (f"web: uploads {APP}, N bytes, to s3://bucket/sources/web/source.zip, and releases it",),
                  ("PutObject",), (RUN_3, AGAIN)),
     "push": Verb(("web", "--image", str(APP)), takes_images, (f"web: pushes {APP} to {REGISTRY}/dev-web/inbox:latest, and releases it",),
                  ("StartPipelineExecution",), (RUN_3, AGAIN)),
@@ -193,7 +193,8 @@ def run(name: str, *more: str) -> Result:
 
 
 def said_first(name: str, result: Result) -> bool:
-    return result.output.splitlines()[: len(VERBS[name].will)] == [*VERBS[name].will]
+    lines = re.sub(r"[\d,]+ bytes", "N bytes", result.output).splitlines()  # a folder's, which tests may compile in
+    return lines[: len(VERBS[name].will)] == [*VERBS[name].will]
 
 
 @VERB
