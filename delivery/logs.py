@@ -120,7 +120,7 @@ def _streams(
     places = [log_stream(container, task) for task in tasks for container in definition["containerDefinitions"]]
     found, gone, logs = dict[str, list[str]](), set[str](), session.client("logs")
     for group, stream in (place for place in places if place is not None):
-        if group in gone or len(found.get(group, [])) >= MOST_STREAMS:
+        if group in gone or len(found.get(group, [])) == MOST_STREAMS:
             continue
         try:
             listed = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]
@@ -129,7 +129,7 @@ def _streams(
             continue
         names = [str(each["logStreamName"]) for each in listed]
         if wanted := [name for name in names if beginnings or name == stream]:
-            found.setdefault(group, []).extend(wanted)
+            found[group] = [*found.get(group, []), *wanted][:MOST_STREAMS]
     if not found:
         raise DeliveryError(no_log(min(gone)) if gone else f"{whose} written nothing to CloudWatch Logs yet")
     return found

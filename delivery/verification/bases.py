@@ -62,22 +62,19 @@ def _is_there(subject: Subject, image: str) -> bool:
 def _upstream(ecr: Any, repository: str) -> str:
     """What a repository is a cache of, whose images ECR fetches when they are pulled; "" where it is none.
 
-    The image may have left it by its lifecycle policy.
+    The image may have left it by its lifecycle policy. The longest prefix is the rule's, as ROOT is for the rest.
     """
     try:
         pages = ecr.get_paginator("describe_pull_through_cache_rules").paginate()
         rules = [rule for page in pages for rule in page["pullThroughCacheRules"]]
     except ClientError as error:
         raise NotAskedError(f"ECR answers {error.response['Error']['Code']}") from None
-    for rule in rules:
-        prefix, upstream, host = (
-            _prefix(rule.get("ecrRepositoryPrefix")),
-            _prefix(rule.get("upstreamRepositoryPrefix")),
-            rule["upstreamRegistryUrl"],
-        )
-        if repository.startswith(prefix):
-            return f"{HUB if host == HUB_HOST else host}/{upstream}{repository.removeprefix(prefix)}"
-    return ""
+    of = {_prefix(rule.get("ecrRepositoryPrefix")): rule for rule in rules}
+    prefix = max((prefix for prefix in of if repository.startswith(prefix)), key=len, default=None)
+    if prefix is None:
+        return ""
+    upstream, host = _prefix(of[prefix].get("upstreamRepositoryPrefix")), of[prefix]["upstreamRegistryUrl"]
+    return f"{HUB if host == HUB_HOST else host}/{upstream}{repository.removeprefix(prefix)}"
 
 
 def _prefix(named: str | None) -> str:

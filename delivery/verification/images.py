@@ -42,8 +42,9 @@ def platform_of(definition: Mapping[str, Any]) -> str:
 
 
 def image_id(version: str) -> dict[str, str]:
-    """What ECR knows an image by, of `@DIGEST`, `:TAG` or nothing, which follows its repository."""
-    return {"imageDigest": version[1:]} if version.startswith("@") else {"imageTag": version[1:] or "latest"}
+    """What ECR knows an image by, of `@DIGEST`, `:TAG`, both or nothing, which follows its repository."""
+    tag, _, digest = version.partition("@")
+    return {"imageDigest": digest} if digest else {"imageTag": tag[1:] or "latest"}
 
 
 def _problems(subject: Subject, image: str, platform: str) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -102,12 +103,12 @@ def ask(method: str, url: str, headers: Mapping[str, str]) -> Answer:
     Raises:
         NotAskedError: there is none.
     """
-    request = urllib.request.Request(url, headers=dict(headers), method=method)  # noqa: S310 (what is built here is HTTPS)
     try:
+        request = urllib.request.Request(url, headers=dict(headers), method=method)  # noqa: S310 (what is built here is HTTPS)
         with urllib.request.urlopen(request, timeout=SECONDS) as response:  # noqa: S310
             return Answer(response.status, body=response.read(LONGEST_TOKEN))
     except urllib.error.HTTPError as error:
         with error:
             return Answer(error.code, error.headers.get("WWW-Authenticate", ""))
-    except OSError as error:
-        raise NotAskedError(f"{request.host} is not reached: {getattr(error, 'reason', error)}") from None
+    except (OSError, HTTPException, ValueError) as error:  # the last of a name that is no host's
+        raise NotAskedError(f"{url.split('/')[2]} is not reached: {getattr(error, 'reason', error)}") from None

@@ -125,6 +125,13 @@ def test_a_task_by_the_beginning_of_its_id(run: Any, aws: Answers) -> None:
     assert done.output == "error: task three has written nothing to CloudWatch Logs yet\n"
 
 
+def test_no_more_streams_are_searched_than_one_call_takes(run: Any, aws: Answers) -> None:
+    """One list of streams has up to 50."""
+    with_tasks(aws, {"/ecs/dev-web": [f"p/web/a{number}" for number in range(logs.MOST_STREAMS + 1)]})
+    assert run("--task", "a").exit_code == 0
+    assert len(searched(aws)["/ecs/dev-web"]) == logs.MOST_STREAMS
+
+
 def asked_last(aws: Answers) -> Json:
     return [given for _, operation, given in aws.calls if operation == "FilterLogEvents"][-1]
 

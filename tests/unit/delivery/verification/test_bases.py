@@ -91,7 +91,12 @@ def test_base_images_of_public_registries_are_asked_for(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("version", "wanted"),
-    [("", {"imageTag": "latest"}), (":1", {"imageTag": "1"}), (f"@{A}", {"imageDigest": A})],
+    [
+        ("", {"imageTag": "latest"}),
+        (":1", {"imageTag": "1"}),
+        (f"@{A}", {"imageDigest": A}),
+        (f":1@{A}", {"imageDigest": A}),
+    ],
 )
 def test_base_images_of_ecr_are_described(
     monkeypatch: pytest.MonkeyPatch, version: str, wanted: dict[str, str]
@@ -151,3 +156,15 @@ def test_before_the_first_release_and_without_its_image_there_is_nothing_to_read
     assert account.found() == []
     account.aws.answers["DescribeImages"] = RefusedError("ImageNotFoundException")
     assert account.found() == []
+
+
+def test_the_longest_prefix_says_whose_cache_a_repository_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ECR's rule for ROOT is for what no other is for."""
+    account = Account(monkeypatch, {BASE: f"{OWN}/hub/python:1"})
+    account.rules = [
+        {"ecrRepositoryPrefix": prefix, "upstreamRegistryUrl": host}
+        for prefix, host in (("ROOT", "quay.io"), ("hub", "registry-1.docker.io"))
+    ]
+    account.there["docker.io/python:1"] = True
+    assert account.found() == []
+    assert account.asked == ["docker.io/python:1"]

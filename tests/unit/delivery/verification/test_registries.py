@@ -1,6 +1,7 @@
 """What public registries are asked, and what their answers mean."""
 
 import http.server
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 
@@ -107,3 +108,24 @@ def test_what_is_answered(site: str) -> None:
 def test_a_registry_that_is_not_reached() -> None:
     with pytest.raises(NotAskedError, match=r"127\.0\.0\.1:1 is not reached: .*refused"):
         ask("HEAD", "http://127.0.0.1:1/", {})
+
+
+@pytest.mark.parametrize("host", ["registry:port", "a..b", "caf\u00e9.example.com:x", "a b", "[x", "x" * 64 + ".com"])
+def test_a_name_that_is_no_registry_s_is_not_asked_for(host: str) -> None:
+    """Whoever builds an image may label it with anything."""
+    with pytest.raises(NotAskedError):
+        has(f"{host}/team/web:1")
+
+
+def test_an_answer_that_is_not_http() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_answer_nonsense, args=(server,), daemon=True).start()
+        with pytest.raises(NotAskedError, match=r"127\.0\.0\.1:\d+ is not reached"):
+            ask("HEAD", f"http://127.0.0.1:{server.getsockname()[1]}/", {})
+
+
+def _answer_nonsense(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(1000)
+        connection.sendall(b"SSH-2.0\r\n")
