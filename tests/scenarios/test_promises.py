@@ -154,7 +154,9 @@ def test_an_edit_that_fails_its_health_check_says_why_and_what_ran_goes_on(local
     (line,) = [line for line in said.splitlines() if "Its last task stopped" in line]
     assert ". Its last task stopped: Task failed ELB health checks in (target-group " in line
     assert f"{line}\n  web: greeting with broken\n" in said
-    assert local.settled("hello") == before
+    after = local.settled("hello")
+    assert "which `up` registered, was rolled back" in after["edit"]
+    assert {**after, "edit": None} == before
     local.edit("Pulumi.local.yaml", "broken", "Another greeting")
     local.ok("up")
     after = agree(local)
