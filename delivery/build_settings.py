@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 
 from pipeline_steps.build.settings import Settings
+from releases.errors import DeliveryError
 from releases.names import build_project
 
 OF_AN_EXECUTION = ("IMAGE", "SOURCE_VERSION", "EXECUTION", "CODEBUILD_INITIATOR")
@@ -35,6 +36,7 @@ def build_settings(session: boto3.Session, name: str, source: Path) -> tuple[Set
         source: the top of the source.
 
     Raises:
+        DeliveryError: a secret has no such key.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     values = {each["name"]: _value(session, each) for each in _variables(session, name)}
@@ -48,12 +50,20 @@ def _variables(session: boto3.Session, name: str) -> list[dict[str, Any]]:
 
 
 def _value(session: boto3.Session, variable: dict[str, Any]) -> str:
-    """What a build sees of a variable of its project's (CodeBuild, EnvironmentVariable: value)."""
+    """What a build sees of a variable of its project's (CodeBuild, EnvironmentVariable: value; of a secret
+    `arn:key:stage:version`, Build specification reference: secrets-manager).
+    """
     value, kind = str(variable["value"]), variable.get("type")
     if kind == "PARAMETER_STORE":
         return str(session.client("ssm").get_parameter(Name=value, WithDecryption=True)["Parameter"]["Value"])
     if kind == "SECRETS_MANAGER":
-        *arn, key = [*value.split(":"), ""][:8]
-        secret = str(session.client("secretsmanager").get_secret_value(SecretId=":".join(arn))["SecretString"])
-        return str(json.loads(secret)[key]) if key else secret
+        parts = [*value.split(":"), "", "", ""]
+        key, stage, version = parts[7:10]
+        asked = {"VersionStage": stage} if stage else {"VersionId": version} if version else {}
+        secret = session.client("secretsmanager").get_secret_value(SecretId=":".join(parts[:7]), **asked)
+        try:
+            return str(json.loads(secret["SecretString"])[key] if key else secret["SecretString"])
+        except (ValueError, KeyError, TypeError):
+            what = f"key {key}" if key else "text"
+            raise DeliveryError(f"the build's secret {variable['name']} has no {what}") from None
     return value

@@ -12,6 +12,7 @@ import click
 
 from releases.errors import DeliveryError
 
+UNCHANGED = "nothing was changed"
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -36,12 +37,16 @@ def agreed(look: Callable[[], P], question: str, *, yes: bool, err: bool = False
 
     Raises:
         DeliveryError: the answer is no, there is nobody to ask, or something else would happen now.
-        click.Abort: the question was interrupted.
+        click.Abort: it was interrupted.
     """
-    chosen = look()
-    confirm(chosen.lines(), question, yes=yes, err=err)
-    if not yes and (now := look()) != chosen:
-        raise DeliveryError("nothing was changed, because this would happen now instead; run it again:", now.lines())
+    try:
+        chosen = look()
+        confirm(chosen.lines(), question, yes=yes, err=err)
+        now = chosen if yes else look()
+    except KeyboardInterrupt:
+        raise click.Abort(UNCHANGED) from None
+    if now != chosen:
+        raise DeliveryError(f"{UNCHANGED}, because this would happen now instead; run it again:", now.lines())
     return chosen
 
 
@@ -50,11 +55,11 @@ def confirm(will: Sequence[str], question: str, *, yes: bool, err: bool = False)
     click.echo("\n".join(will), err=err)
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise DeliveryError("nothing was changed; there is no terminal on which to ask, so run it again with --yes")
+    if sys.stdin is None or not sys.stdin.isatty():  # None where it is closed
+        raise DeliveryError(f"{UNCHANGED}; there is no terminal on which to ask, so run it again with --yes")
     try:
         if click.confirm(question, err=err):
             return
     except click.Abort:
-        raise click.Abort("nothing was changed") from None
-    raise DeliveryError("nothing was changed")
+        raise click.Abort(UNCHANGED) from None
+    raise DeliveryError(UNCHANGED)

@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,8 +71,9 @@ class Docker:
             ) as process:
                 assert process.stdin is not None
                 assert process.stdout is not None
-                process.stdin.write(given)
-                process.stdin.close()
+                with suppress(BrokenPipeError):  # it has ended, and says why
+                    process.stdin.write(given)
+                    process.stdin.close()
                 for line in process.stdout:
                     lines.append(line.rstrip("\n"))
                     show(lines[-1])

@@ -34,14 +34,14 @@ def packed(source: Path, variables: Mapping[str, str]) -> IO[bytes]:
         variables: of the service's build (`pipeline_steps.build.settings`).
 
     Raises:
-        DeliveryError: there is none, or its build would refuse it before Docker begins.
+        DeliveryError: there is none, it cannot be read, or its build would refuse it before Docker begins.
     """
-    if source.is_dir():
-        archive = _zipped(source)
-    elif source.is_file():
-        archive = source.open("rb")
-    else:
+    if not source.is_dir() and not source.is_file():
         raise DeliveryError(f"there is no {source}; --source is a folder, or a zip")
+    try:
+        archive = _zipped(source) if source.is_dir() else source.open("rb")
+    except (OSError, UnicodeEncodeError) as error:
+        raise DeliveryError(f"{source} cannot be packed: {error}") from None
     try:
         _check(archive, source, variables["CONTEXT"], variables["DOCKERFILE"])
     except BaseException:
@@ -77,12 +77,16 @@ def _zipped(folder: Path) -> IO[bytes]:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Files, links, and folders that have nothing in them."""
-    for root, folders, files in os.walk(folder):
+    for root, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if name != HIDDEN]
         paths = [Path(root, name) for name in [*folders, *files] if name != HIDDEN]
         yield from (path for path in paths if path.is_symlink() or path.is_file())
         if not paths and Path(root) != folder:
             yield Path(root)
+
+
+def _refuse(error: OSError) -> None:
+    raise error
 
 
 def _mode(path: Path) -> int:

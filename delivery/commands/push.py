@@ -104,6 +104,8 @@ def target_of(delivering: Delivering, image: str, platform: str | None) -> Targe
     if not place.startswith(S3):
         if folder.is_dir() and not (folder / DOCKERFILE).is_file():
             raise DeliveryError(f"{image} has no {DOCKERFILE}")
+        if platform and not folder.is_dir():
+            raise DeliveryError(f"--platform is of a folder that is built; {image} is an image, and has its own")
         tasks = platform_of(read_state(session, stack, service).definition)
         return Target(_name(session, place), True, ["--platform", platform or tasks, "."])
     if not folder.is_dir():

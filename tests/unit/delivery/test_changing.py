@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from delivery_aws import ARN, NOW, REGISTRY, action, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
+from delivery.confirmation import agreed
 from releases.command_task import JOB_LABEL
 
 A, B = digest("a"), digest("b")
@@ -272,3 +274,27 @@ def test_these_are_all_verbs() -> None:
 @pytest.mark.parametrize("verb", sorted(READ | ASK_NOTHING))
 def test_no_other_verb_takes_yes(verb: str) -> None:
     assert "--yes" not in [name for option in main.commands[verb].params for name in option.opts]
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_ctrl_c_while_it_looks_changes_nothing(looks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the question, and after a yes: nothing was started that could go on."""
+    seen: list[str] = []
+
+    def look() -> Any:
+        seen.append("look")
+        if len(seen) == looks:
+            raise KeyboardInterrupt
+        return SimpleNamespace(lines=lambda: [])
+
+    somebody(monkeypatch, lambda *_, **__: True)
+    with pytest.raises(click.Abort, match="nothing was changed"):
+        agreed(look, "Do it?", yes=False)
+
+
+@VERB
+def test_a_closed_standard_input_is_nobody_to_ask(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Python has it after `<&-`."""
+    monkeypatch.setattr("delivery.confirmation.sys", SimpleNamespace(stdin=None))
+    done = run(name)
+    assert (done.exit_code, done.output.endswith(NOBODY), aws.writes) == (1, True, [])

@@ -68,3 +68,17 @@ def test_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(DeliveryError, match="there is no `docker` on PATH"):
         Docker(SESSION, print).run("push", "a:b")
+
+
+def test_a_login_that_ends_without_a_look_at_the_token(call: Path) -> None:
+    """More than a pipe holds, so that it is not written when docker ends."""
+    (call.parent / "bin/docker").write_text("#!/bin/sh\necho no daemon\nexit 1\n")
+    token = base64.b64encode(b"AWS:" + b"t" * 1_000_000).decode()
+
+    class Long(FakeAws):
+        def _GetAuthorizationToken(self, given: dict[str, Any]) -> dict[str, Any]:
+            return {"authorizationData": [{"authorizationToken": token}]}
+
+    with pytest.raises(DeliveryError) as failed:
+        Docker(Long().session(), lambda _: None).log_in("1.dkr.ecr.eu-west-1.amazonaws.com")
+    assert (str(failed.value), failed.value.more) == ("`docker login` has failed with exit code 1", ["  | no daemon"])

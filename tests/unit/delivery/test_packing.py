@@ -109,3 +109,25 @@ def test_one_upload_has_so_many_bytes(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_windows_line_ends_are_said_by_the_build_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     packed(zipped(tmp_path, {"Dockerfile": "", "run": "#!/bin/sh\r\n"}), BUILD)
     assert capsys.readouterr().out == ""
+
+
+def test_a_folder_that_cannot_be_read_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, scandir = make(tmp_path / "one"), os.scandir
+
+    def closed(path: Any) -> Any:
+        if Path(path).name == "bin":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("os.scandir", closed)
+    with pytest.raises(DeliveryError) as refused:
+        packed(folder, BUILD)
+    assert str(refused.value) == f"{folder} cannot be packed: [Errno 13] Permission denied: '{folder / 'bin'}'"
+
+
+def test_a_name_that_no_zip_takes_is_refused(tmp_path: Path) -> None:
+    folder = make(tmp_path / "one")
+    (folder / os.fsdecode(b"caf\xe9")).write_text("")
+    with pytest.raises(DeliveryError) as refused:
+        packed(folder, BUILD)
+    assert str(refused.value).startswith(f"{folder} cannot be packed: 'utf-8' codec can't encode")

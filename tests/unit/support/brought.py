@@ -56,6 +56,9 @@ class Bring(FakeAws):
         variables = [*({"name": name, "value": value} for name, value in self.project.items()), *self.stored]
         return {"projects": [{"environment": {"environmentVariables": variables}}]}
 
+    def _GetSecretValue(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"SecretString": '{"json": "of json"}'}
+
     def _DescribeRule(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"State": "ENABLED"}
 

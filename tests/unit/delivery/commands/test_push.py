@@ -184,3 +184,40 @@ def test_what_is_refused_before_anything_is_built(docker: Docker, aws: BringAws,
     (app / ".dockerignore").write_text("[\n")
     assert refused("--image", app) == f"{app} cannot be built: '[' is not a pattern for .dockerignore"
     assert docker.said == []
+
+
+def test_a_platform_is_of_what_is_built(docker: Docker) -> None:
+    assert refused("--image", "mine:1", "--platform", "linux/arm64") == (
+        "--platform is of a folder that is built; mine:1 is an image, and has its own"
+    )
+    assert docker.said == []
+
+
+@pytest.mark.parametrize(
+    ("more", "given"),
+    [
+        ("", {}),
+        (":json::", {}),
+        (":json:AWSPENDING:", {"VersionStage": "AWSPENDING"}),
+        ("::AWSPENDING:", {"VersionStage": "AWSPENDING"}),
+        (f":json::{'1' * 32}", {"VersionId": "1" * 32}),
+    ],
+)
+def test_a_build_secret_has_the_version_that_the_build_takes(
+    docker: Docker, aws: BringAws, app: Path, more: str, given: dict[str, str]
+) -> None:
+    of_uploads(aws)
+    secret = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:npm-AbCdEf"  # noqa: S105 (its name)
+    aws.stored[1] |= {"value": f"{secret}{more}", "type": "SECRETS_MANAGER"}
+    push("--image", app, "--yes")
+    value = "of json" if more.startswith(":json") else json.dumps({"json": "of json"})
+    assert docker.environment["PARAMETER_TOKEN"] == value
+    asked = [asked for _, operation, asked in aws.calls if operation == "GetSecretValue"]
+    assert asked == [{"SecretId": secret, **given}]
+
+
+def test_a_secret_without_the_key_is_told(docker: Docker, aws: BringAws, app: Path) -> None:
+    of_uploads(aws)
+    aws.stored[1] |= {"value": "arn:aws:secretsmanager:eu-west-1:1:secret:npm-AbCdEf:gone::", "type": "SECRETS_MANAGER"}
+    assert refused("--image", app) == "the build's secret PARAMETER_TOKEN has no key gone"
+    assert docker.said == []
