@@ -62,7 +62,8 @@ def _is_there(subject: Subject, image: str) -> bool:
 def _upstream(ecr: Any, repository: str) -> str:
     """What a repository is a cache of, whose images ECR fetches when they are pulled; "" where it is none.
 
-    The image may have left it by its lifecycle policy. The longest prefix is the rule's, as ROOT is for the rest.
+    The image may have left it by its lifecycle policy. ROOT is for repositories that have no rule of their own (ECR
+    user guide, Customizing repository prefixes), so the longest prefix is taken.
     """
     try:
         pages = ecr.get_paginator("describe_pull_through_cache_rules").paginate()
