@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from itertools import islice
+from itertools import chain, islice, pairwise
 
 from botocore.exceptions import ClientError
 
@@ -65,12 +65,12 @@ def failed_deliveries(pipeline: Pipeline) -> list[FailedDelivery]:
 
 
 def _failed(pipeline: Pipeline) -> Iterator[FailedDelivery]:
-    for each in pipeline.executions():
-        if each["status"] not in WITHOUT_SUCCESS:
+    for each, older in pairwise(chain(pipeline.executions(), [None])):
+        if each is None or each["status"] not in WITHOUT_SUCCESS:
             continue
         execution = str(each["pipelineExecutionId"])
         actions = pipeline.actions(execution)
-        if all(action["status"] != "Succeeded" for action in actions):
+        if older is None and all(action["status"] != "Succeeded" for action in actions):
             continue  # a new pipeline's first one: nothing was uploaded
         yield FailedDelivery(
             time=each["lastUpdateTime"].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -166,7 +166,7 @@ def check_terminal() -> None:
     Raises:
         DeliveryError: there is none.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # None where it is closed
         raise DeliveryError('exec needs a terminal; where there is none, `script -qec "…" /dev/null` makes one')
 
 

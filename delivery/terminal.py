@@ -16,7 +16,8 @@ PAUSE = 5.0
 def width(*, err: bool = False) -> int | None:
     """The terminal's columns; None where standard output, or standard error, is none."""
     stream = sys.stderr if err else sys.stdout
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    is_terminal = stream is not None and stream.isatty()  # None where it is closed
+    return shutil.get_terminal_size().columns if is_terminal else None
 
 
 class StatusLine:

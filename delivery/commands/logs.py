@@ -107,10 +107,12 @@ def command(
         raise click.UsageError("--json prints one document, and --follow does not end; use one of them")
     if sum((number is not None, task is not None, failed)) > 1:
         raise click.UsageError("use only one of --release, --task and --failed")
+    if of_delivery and (
+        follow or as_json or failed or any(each is not None for each in (ago, number, task, container))
+    ):
+        raise click.UsageError("--delivery is printed as it is, without any other option")
     state = read_state(session, stack, service)
     if of_delivery:
-        if follow or as_json or failed or number is not None or task or container:
-            raise click.UsageError("--delivery is printed as it is, without any other option")
         print_last(session, Pipeline(session, aws_name(stack, service)), click.echo)
         return
     find = None

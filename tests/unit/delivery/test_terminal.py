@@ -47,3 +47,11 @@ def test_the_width(monkeypatch: pytest.MonkeyPatch, tty: bool, columns: int | No
     monkeypatch.setattr("sys.stdout.isatty", lambda: tty, raising=False)
     monkeypatch.setenv("COLUMNS", "70")
     assert terminal.width() == columns
+
+
+@pytest.mark.parametrize("err", [False, True])
+def test_a_closed_output_has_no_columns(err: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Python has it after `>&-`."""
+    monkeypatch.setattr("sys.stderr" if err else "sys.stdout", None)
+    assert terminal.width(err=err) is None
+    terminal.StatusLine(err=err).show("half")

@@ -140,14 +140,15 @@ PACKAGED = action("Package", "Package", "Invoke", variables={"COMMIT": "c0ffee"}
 
 
 def with_failures() -> FakeAws:
-    """A release between two deliveries that failed, of which one was stopped; and the first, of nothing."""
+    """A release after two deliveries that failed, one of which was stopped, and before one; and the first, of nothing."""
     aws = FakeAws()
     aws.record("none")
     aws.service(aws.revision(1, f"@{A}"), A)
     aws.executing("Failed", action("Source", "Source", "Source", "Failed"))
+    aws.executing("Failed", action("Source", "Source", "Source", "Failed", result=CAUSE))
     aws.executing("Stopped", PACKAGED, action("Deploy", "Migrate", "Invoke", "Abandoned"))
     released = aws.executing("Succeeded", PACKAGED)
-    aws.release(1, A, ARN, execution=released, time=(NOW + timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    aws.release(1, A, ARN, execution=released, time=(NOW + timedelta(minutes=4)).strftime("%Y-%m-%dT%H:%M:%SZ"))
     aws.executing("Failed", PACKAGED, action("Deploy", "Deploy", "Deploy", "Failed", result=CAUSE))
     aws.executing("InProgress")
     return aws
@@ -165,22 +166,22 @@ def test_deliveries_that_failed_are_between_the_releases_with_their_causes(monke
     aws = with_failures()
     lines = history(monkeypatch, aws, "--all").splitlines()
     assert lines[0] == (
-        "failed       2030-01-10T00:04:30Z  Deploy / Deploy: arn:1 is ill  commit c0ffee  in 1 min  execution run-4"
+        "failed       2030-01-10T00:05:30Z  Deploy / Deploy: arn:1 is ill  commit c0ffee  in 1 min  execution run-5"
     )
     assert lines[1].startswith("release-1 ")
-    assert lines[2].startswith("stopped      2030-01-10T00:02:30Z  Deploy / Migrate: ")
-    assert len(lines) == 3
+    assert lines[2].startswith("stopped      2030-01-10T00:03:30Z  Deploy / Migrate: ")
+    assert lines[3:] == ["failed       2030-01-10T00:02:30Z  Source / Source: arn:1 is ill  in 1 min  execution run-2"]
     assert [line.split()[0] for line in history(monkeypatch, aws).splitlines()] == ["release-1"]
 
 
 def test_the_document_has_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
     aws = with_failures()
-    first, release, second = json.loads(history(monkeypatch, aws, "--all", "--json"))
+    first, release, second, third = json.loads(history(monkeypatch, aws, "--all", "--json"))
     assert first == {
-        "time": "2030-01-10T00:04:30Z", "status": "Failed", "cause": "Deploy / Deploy: arn:1 is ill",
-        "execution": "run-4", "commit": "c0ffee", "seconds": 90,
+        "time": "2030-01-10T00:05:30Z", "status": "Failed", "cause": "Deploy / Deploy: arn:1 is ill",
+        "execution": "run-5", "commit": "c0ffee", "seconds": 90,
     }  # fmt: skip
-    assert (release["release"], second["status"]) == (1, "Stopped")
+    assert (release["release"], second["status"], third["execution"]) == (1, "Stopped", "run-2")
     assert len(json.loads(history(monkeypatch, aws, "--json"))) == 1
 
 

@@ -303,7 +303,9 @@ def test_the_last_delivery_with_the_log_of_its_build(run: Any, aws: Answers) -> 
     ]
 
 
-@pytest.mark.parametrize("other", [("--follow",), ("--json",), ("--release", "1"), ("--container", "web")])
+@pytest.mark.parametrize(
+    "other", [("--follow",), ("--json",), ("--release", "1"), ("--container", "web"), ("--since", "1h")]
+)
 def test_the_last_delivery_goes_with_nothing_else(run: Any, other: tuple[str, ...]) -> None:
     done = run("--delivery", *other)
     assert (done.exit_code, "--delivery is printed as it is, without any other option" in done.stderr) == (2, True)

@@ -1,5 +1,6 @@
 """What `exec` and `tunnel` run, and what they say when no session opens."""
 
+import io
 import json
 import os
 import sys
@@ -173,10 +174,12 @@ def test_what_is_not_installed(run: Any, monkeypatch: pytest.MonkeyPatch, progra
     assert ("`make session-manager-plugin` builds it" in done.output) == (program != "aws")
 
 
+@pytest.mark.parametrize("stdin", [io.StringIO(), None], ids=["another", "closed"])
 def test_a_shell_needs_a_terminal_and_a_tunnel_does_not(
-    run: Any, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    run: Any, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None
 ) -> None:
     monkeypatch.setattr(sessions, "check_terminal", CHECK_TERMINAL)
+    monkeypatch.setattr("delivery.sessions.sys", SimpleNamespace(stdin=stdin))
     done = run("exec", "web", "--stack", "dev")
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
     assert done.output.startswith("error: exec needs a terminal; where there is none, `script -qec")
