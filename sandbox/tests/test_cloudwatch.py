@@ -1,6 +1,8 @@
 """Composite alarms: the rule's language, and what moto's calls do with them. And the events of alarms."""
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -9,6 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from sandbox.cloudwatch.composite import serve_composite_alarms
+from sandbox.cloudwatch.history import serve_alarm_history
 from sandbox.cloudwatch.rule import MalformedRule, parse
 
 
@@ -53,6 +56,7 @@ def events() -> list[dict[str, Any]]:
 def cloudwatch(events: list[dict[str, Any]]) -> Iterator[Any]:
     """A CloudWatch with the alarms `one` and `two`, and the composite alarm `any` of both."""
     serve_composite_alarms(events.append)
+    serve_alarm_history()
     with mock_aws():
         client = boto3.client("cloudwatch", region_name="eu-west-1")
         for name in ("one", "two"):
@@ -97,6 +101,30 @@ def test_a_change_of_state_is_an_event_of_the_alarm_and_of_the_composite_one(
     two, both, _ = events
     assert two["detail"]["state"]["reason"] == "too many"
     assert both["detail"]["state"]["reason"].startswith(f"{two['resources'][0]} transitioned to ALARM at ")
+
+
+def test_the_history_of_an_alarm_has_its_changes_of_state_the_newest_first(cloudwatch: Any) -> None:
+    def told(**more: Any) -> list[tuple[str, str]]:
+        found = cloudwatch.describe_alarm_history(**more)["AlarmHistoryItems"]
+        return [(item["AlarmName"], item["HistorySummary"]) for item in found]
+
+    assert told(AlarmName="two") == []
+    for state in ("ALARM", "ALARM", "OK"):
+        cloudwatch.set_alarm_state(AlarmName="two", StateValue=state, StateReason=f"to {state}")
+    both = [("two", "Alarm updated from ALARM to OK"), ("two", "Alarm updated from OK to ALARM")]
+    assert told(AlarmName="two", HistoryItemType="StateUpdate") == told() == both
+    assert told(ScanBy="TimestampAscending") == both[::-1]
+    assert told(MaxRecords=1) == both[:1]
+    assert told(AlarmName="one") == told(HistoryItemType="Action") == []
+    assert told(AlarmTypes=["CompositeAlarm"]) == [("any", words) for _, words in both]
+    assert told(StartDate=datetime.now(UTC)) == told(EndDate=datetime.now(UTC) - timedelta(hours=1)) == []
+    item = cloudwatch.describe_alarm_history(AlarmName="two")["AlarmHistoryItems"][0]
+    assert (item["AlarmType"], item["HistoryItemType"]) == ("MetricAlarm", "StateUpdate")
+    assert json.loads(item["HistoryData"]) == {
+        "version": "1.0",
+        "oldState": {"stateValue": "ALARM", "stateReason": "to ALARM"},
+        "newState": {"stateValue": "OK", "stateReason": "to OK"},
+    }
 
 
 def test_only_metric_alarms_are_told_of_unless_asked(cloudwatch: Any) -> None:

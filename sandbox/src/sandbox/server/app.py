@@ -23,6 +23,7 @@ from sandbox.account.new_roles import check_new_roles
 from sandbox.account.protocol import Answer, Environ, Operation, Signature
 from sandbox.account.resource_lookup import MotoLookup
 from sandbox.cloudwatch.composite import serve_composite_alarms
+from sandbox.cloudwatch.history import serve_alarm_history
 from sandbox.cloudwatch.queries import serve_query_definitions
 from sandbox.iam.calls import Call
 from sandbox.iam.users import keep_users_with_credentials
@@ -59,6 +60,7 @@ class Application:
         leave_authorisation_to_the_front()
         moto_fixes.apply()
         serve_composite_alarms(account.bus.publish)
+        serve_alarm_history()
         serve_query_definitions()
         keep_users_with_credentials()
         self.account = account
