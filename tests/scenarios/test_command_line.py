@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from docs.json_documents import documents
-from tests.scenarios.conftest import Apps, Stack
+from tests.scenarios.conftest import REPOSITORY, Apps, Stack
 
 pytestmark = pytest.mark.nightly
 SERVICES = ("hello", "chuoi")
@@ -94,6 +94,11 @@ def test_the_checkout_makes_what_runs(delivered: Stack) -> None:
     assert made["image"].endswith(f"/local-hello@{now['image_digest']}")
     fingerprint = made["dockerLabels"]["fargate-delivery.fingerprint"]
     assert fingerprint == now["release"]["template_fingerprint"]
+
+
+def test_a_preview_lists_resources_and_holds_the_policies(delivered: Stack) -> None:
+    assert "hello-service" in delivered.ok("preview", "--diff").out
+    assert delivered.ok("preview", "--policy-pack", str(REPOSITORY / "policy")).out.endswith("nothing changes\n")
 
 
 def test_the_release_that_is_live_is_the_one_that_went_out_last(delivered: Stack) -> None:

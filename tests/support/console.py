@@ -1,14 +1,15 @@
 """Sessions that a page shows: what is typed after `$ ` in a block of `console`, and what is printed then.
 
-In what is printed `…` stands for any text, and on a line of its own for any lines. A block of `yaml` that begins with a
-file's name as a comment is an edit: its keys are put into that file.
+In what is printed `…` stands for any text, and on a line of its own for any lines. What stands behind a question is the
+answer, which is typed. A block of `yaml` that begins with a file's name as a comment is an edit: its keys are put into
+that file.
 """
 
+import contextlib
 import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ BLOCK = re.compile(
     r"^```(?:console\n(?P<session>.*?)|yaml\n# (?P<file>\S+\.yaml)\n(?P<keys>.*?))^```$", re.MULTILINE | re.DOTALL
 )
 EXEC = re.compile(r"\b(?:sandbox|delivery) exec\b")
+ANSWERED = re.compile(r"^(.*(?:Only yes is yes|to go on): )(\S+)$")
+"""A question on a terminal, and what somebody types."""
 SECONDS = 400
 ROOT = Path(__file__).parents[2]
 
@@ -75,32 +78,29 @@ def _of_block(lines: list[str]) -> Iterator[Step]:
 
 
 def of_make(command: str) -> str:
-    """What `make up` runs where all is set up; any other command as it is."""
+    """What `make up` or `make bootstrap` runs in the folder where it is typed, and all is set up; any other command as it is."""
     program, *words = command.split()
     if program != "make":
         return command
     listed = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return "set -e\n" + "\n".join(line for line in listed.splitlines() if "/sandbox " in line)
+    lines = [
+        line for line in listed.replace(str(ROOT), "$PWD").splitlines() if re.search(r"/(sandbox|delivery) ", line)
+    ]
+    return "\n".join(["set -e", *lines])
 
 
 def fits(printed: tuple[str, ...], output: str) -> bool:
     """Whether an output is what a page shows."""
-    parts = [r"(?:.*\n)*" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n" for line in printed]
+    parts = [_pattern(line) for line in printed]
     return re.fullmatch("".join(parts), output if output.endswith("\n") or not output else f"{output}\n") is not None
 
 
-@contextmanager
-def _keys(step: Step) -> Iterator[int]:
-    """Standard input: nothing, but for a command that needs a terminal one at which nothing is typed."""
-    if not EXEC.search(step.command):
-        yield subprocess.DEVNULL
-        return
-    ours, theirs = os.openpty()
-    try:
-        yield theirs
-    finally:
-        os.close(ours)
-        os.close(theirs)
+def _pattern(line: str) -> str:
+    if line == "…":
+        return r"(?:.*\n)*"
+    question = ANSWERED.match(line)
+    text = ".*".join(map(re.escape, (question[1] if question else line).split("…")))
+    return text if question else rf"{text}\n"  # an answer, and the line's end, are the terminal's to show
 
 
 def run(step: Step, folder: Path, variables: Mapping[str, str], typed: Callable[[str], str] = str) -> str:
@@ -115,7 +115,7 @@ def run(step: Step, folder: Path, variables: Mapping[str, str], typed: Callable[
     Raises:
         AssertionError: it fails, or prints something else.
     """
-    with _keys(step) as keys:
+    with _terminal(step) as stdin:
         done = subprocess.run(
             ["bash", "-c", typed(step.command)],
             cwd=folder,
@@ -125,8 +125,24 @@ def run(step: Step, folder: Path, variables: Mapping[str, str], typed: Callable[
             text=True,
             check=False,
             timeout=SECONDS,
-            stdin=keys,
+            stdin=stdin,
         )
     assert done.returncode == 0, f"$ {step.command}\n{done.stdout}"
     assert fits(step.printed, done.stdout), f"$ {step.command}\n{done.stdout}"
     return done.stdout
+
+
+@contextlib.contextmanager
+def _terminal(step: Step) -> Iterator[int]:
+    """Standard input: nothing, but for a command that needs a terminal one at which these answers are typed."""
+    answers = [question[2] for line in step.printed if (question := ANSWERED.match(line))]
+    if not answers and not EXEC.search(step.command):
+        yield subprocess.DEVNULL
+        return
+    person, terminal = os.openpty()
+    try:
+        os.write(person, "".join(f"{answer}\n" for answer in answers).encode())
+        yield terminal
+    finally:
+        os.close(person)
+        os.close(terminal)

@@ -73,6 +73,8 @@ def test_an_edit_puts_keys_into_a_file(tmp_path: Path) -> None:
         (("…", "b"), "b\n", True),
         (("…", "b"), "a\n", False),
         (("a.c",), "abc\n", False),
+        (("Sure? Only yes is yes: yes", "a"), "Sure? Only yes is yes: a\n", True),
+        (("Sure? Only yes is yes: yes", "a"), "Sure? Only yes is yes: yes\na\n", False),
     ],
 )
 def test_what_is_printed_is_what_the_page_shows(printed: tuple[str, ...], output: str, expected: bool) -> None:
@@ -94,3 +96,9 @@ def test_the_steps_are_typed(tmp_path: Path) -> None:
 def test_a_shell_is_typed_at_a_terminal(tmp_path: Path, command: str, terminal: bool) -> None:
     shown = run(Step(f"test -t 0; echo $? # {command}", ("…",)), tmp_path, os.environ)
     assert shown == ("0\n" if terminal else "1\n")
+
+
+def test_an_answer_is_typed_at_a_terminal(tmp_path: Path) -> None:
+    asks = "test -t 0 && read -p 'Sure? Only yes is yes: ' answer && echo said $answer"
+    step = Step(asks, ("Sure? Only yes is yes: yes", "said yes"))
+    assert run(step, tmp_path, {"PATH": os.environ["PATH"]}) == "Sure? Only yes is yes: said yes\n"
