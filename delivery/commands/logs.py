@@ -67,7 +67,8 @@ def last_failed(session: boto3.Session, stack: str, state: ServiceState) -> tupl
             f"`{PROGRAM} history {state.service} --stack {stack} --all` has the causes of deliveries that failed"
         )
     id = task["taskArn"].rpartition("/")[2]
-    click.echo(f"Task {id} has stopped at {task['stoppedAt']:%H:%M:%S}: {stopped_tasks.why(task)}", err=True)
+    stopped = task["stoppedAt"].astimezone(UTC)
+    click.echo(f"Task {id} has stopped at {stopped:%H:%M:%S}: {stopped_tasks.why(task)}", err=True)
     return id, describe_revision(ecs, task["taskDefinitionArn"])
 
 

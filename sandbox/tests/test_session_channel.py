@@ -148,3 +148,10 @@ def test_when_the_other_side_hangs_up_nobody_waits_any_more(rig: Rig, monkeypatc
     rig.connection.close()
     sender.join(5)
     assert not sender.is_alive()
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"{}"])
+def test_an_acknowledgement_of_nothing_is_left_alone(rig: Rig, payload: bytes) -> None:
+    rig.connection.coming.put(Message(messages.ACKNOWLEDGE, payload).packed())
+    rig.connection.say(0, b"a")
+    assert eventually(lambda: rig.taken == [b"a"])

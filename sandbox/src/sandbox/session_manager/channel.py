@@ -98,7 +98,7 @@ class Channel:
     def _take(self, message: Message) -> Iterator[Message]:
         if message.type == messages.ACKNOWLEDGE:
             with self._changed:
-                self._waiting.pop(message.json()["AcknowledgedMessageSequenceNumber"], None)
+                self._waiting.pop(messages.acknowledged(message), None)
                 self._sent_at = time.monotonic()
                 self._changed.notify_all()
         elif message.type == messages.INPUT:

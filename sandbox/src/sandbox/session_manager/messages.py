@@ -102,6 +102,14 @@ def acknowledgement(message: Message) -> Message:
     return Message(ACKNOWLEDGE, json.dumps(content).encode(), flags=FIRST | LAST)
 
 
+def acknowledged(message: Message) -> int:
+    """The number of the message that has come; one that no message has where it names none."""
+    try:
+        return int(message.json()["AcknowledgedMessageSequenceNumber"])
+    except (ValueError, KeyError, TypeError):
+        return -1
+
+
 def closed(session: str, target: str, output: str) -> Message:
     """What tells the plugin that a session is over, with words that it prints."""
     id = uuid.uuid4()

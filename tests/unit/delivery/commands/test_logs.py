@@ -1,7 +1,7 @@
 """What `logs` asks of CloudWatch Logs and shows."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -144,7 +144,8 @@ def test_the_last_task_that_has_failed(run: Any, aws: Answers) -> None:
 
     def with_reason(given: Json) -> Json:
         found = [{**each, **stopped, "containers": [{"name": "web", "exitCode": 3}]} for each in listed(given)["tasks"]]
-        return {"tasks": [{**each, "stoppedAt": BEGAN + timedelta(seconds="two" in each["taskArn"])} for each in found]}
+        ended = BEGAN.astimezone(timezone(timedelta(hours=9)))  # boto3 tells times in this machine's zone
+        return {"tasks": [{**each, "stoppedAt": ended + timedelta(seconds="two" in each["taskArn"])} for each in found]}
 
     aws.answers["DescribeTasks"] = with_reason
     done = run("--failed")
