@@ -32,23 +32,23 @@ $(shell for tool in .venv/bin/python policy/.venv/bin/python deployments/.venv/b
 setup: .tools/ready policy/.venv/ready deployments/.venv/ready ## Install Python packages and the Pulumi CLI (the other targets do it by themselves)
 
 .venv/ready: pyproject.toml sandbox/pyproject.toml uv.lock tools/setup.py
-	@$(or $(PYTHON),$(error Python 3.11 or newer is needed and none is on PATH. Install one, or name it: make setup PYTHON=/path/to/python)) tools/setup.py packages
+	@$(or $(PYTHON),$(error Python 3.11 or newer is needed and none is on PATH. Install one, or name it: make setup PYTHON=/path/to/python)) -m tools.setup packages
 	@touch $@
 
 policy/.venv/ready: policy/pyproject.toml policy/uv.lock .venv/ready
-	@$(BIN)/python tools/setup.py policy
+	@$(BIN)/python -m tools.setup policy
 	@touch $@
 
 deployments/.venv/ready: deployments/pyproject.toml deployments/uv.lock .venv/ready
-	@$(BIN)/python tools/setup.py deployments
+	@$(BIN)/python -m tools.setup deployments
 	@touch $@
 
 .tools/ready: tools/go.mod tools/go.sum tools/setup.py .venv/ready
-	@$(BIN)/python tools/setup.py cli
+	@$(BIN)/python -m tools.setup cli
 	@touch $@
 
 session-manager-plugin: setup ## Build AWS's plugin for `sandbox exec` and `sandbox tunnel` with Go, where none is on PATH
-	@$(BIN)/python tools/setup.py plugin
+	@$(BIN)/python -m tools.setup plugin
 
 ifeq ($(STACK),local)
 up: .tools/ready ## Deploy to an offline AWS on this machine, then deliver examples/hello through its pipeline
@@ -57,16 +57,16 @@ up: .tools/ready ## Deploy to an offline AWS on this machine, then deliver examp
 	$(SANDBOX) status hello --stack local
 else
 up: setup
-	@$(BIN)/python tools/setup.py language-host
+	@$(BIN)/python -m tools.setup language-host
 	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" $(BIN)/delivery up --stack $(STACK)
 endif
 
 bootstrap: setup ## Bring an AWS account to what bootstrap/Pulumi.STACK.yaml says; can be run again
-	@$(BIN)/python tools/setup.py language-host
+	@$(BIN)/python -m tools.setup language-host
 	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" $(BIN)/delivery bootstrap --stack $(STACK)
 
 acceptance: setup ## Make, release, break and destroy a small stack in the account of STACK, and print what held of AWS
-	@$(BIN)/python tools/setup.py language-host
+	@$(BIN)/python -m tools.setup language-host
 	PATH="$(CURDIR)/.tools/bin:$(CURDIR)/.tools/uv/bin:$$PATH" $(BIN)/python -m acceptance --stack $(STACK) $(ARGS)
 
 stop: ## Stop the offline AWS and forget what it holds
@@ -116,14 +116,14 @@ mutants: setup ## Break the contract of both writers in code, and see that `make
 	$(BIN)/python -m tests.soak.mutants --seed $(or $(SEED),1) $(ARGS)
 
 .venv/mutation: .venv/ready
-	@$(BIN)/python tools/setup.py mutation
+	@$(BIN)/python -m tools.setup mutation
 	@touch $@
 
 mutation: setup .venv/mutation ## Break SAMPLE functions that SEED chooses, one at a time, and see that the unit tests notice
 	$(BIN)/python -P tools/mutation.py --sample $(or $(SAMPLE),200) --seed $(or $(SEED),1) $(ARGS)
 
 .tools/lint/actionlint: tools/actionlint/go.mod tools/actionlint/go.sum | setup
-	@$(BIN)/python tools/setup.py actionlint
+	@$(BIN)/python -m tools.setup actionlint
 
 check: setup .tools/lint/actionlint ## Lint, formatting and types, and the workflows of GitHub and GitLab
 	$(BIN)/ruff check

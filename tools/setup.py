@@ -9,18 +9,16 @@ import importlib.util
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import threading
-import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from tools.programs import ROOT, Unavailable, is_fetch, is_package, last_line, printed, run, run_go, say
+
 MODULE = ROOT / "tools"
 VENV = ROOT / ".venv"
 POLICY = ROOT / "policy"
@@ -45,15 +43,10 @@ UV_DOCUMENTATION = "https://docs.astral.sh/uv/getting-started/installation/"
 
 PROBE_SECONDS = 8
 DOWNLOAD_SECONDS = 600
-PROGRESS_SECONDS = 15
 
 
 class SetupError(Exception):
     """The set-up cannot go on; the message says what failed and what to do next."""
-
-
-class Unavailable(Exception):
-    """A source of the CLI cannot be used on this machine; the message is the reason."""
 
 
 class Version(NamedTuple):
@@ -133,95 +126,6 @@ def fetched(lines: Sequence[str]) -> str:
 def compiled(lines: Sequence[str], total: int) -> str:
     """What `go build -v` has done so far, from the lines it printed; it leaves out what Go's cache has."""
     return f"{sum(map(is_package, lines))} packages compiled, of {total} at most"
-
-
-def is_fetch(line: str) -> bool:
-    """Whether Go printed this line because it fetches a module or its own toolchain."""
-    return line.startswith("go: downloading ")
-
-
-def is_package(line: str) -> bool:
-    """Whether Go printed this line as the name of a package, not as a message."""
-    return bool(line) and " " not in line
-
-
-def last_line(output: str) -> str:
-    """The last line that says something: where tools put the reason of a failure."""
-    return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "no output")
-
-
-# ── Running things ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def say(message: str) -> None:
-    """One line of progress, at once."""
-    print(message, flush=True)
-
-
-def printed(program: str | Path | None, *arguments: str) -> str | None:
-    """What a program prints; the error when it cannot run; None when there is no program."""
-    if program is None:
-        return None
-    environment = {**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}
-    try:
-        result = subprocess.run(
-            [program, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"cannot run: {type(error).__name__}"
-    return result.stdout if result.returncode == 0 else f"exit status {result.returncode}"
-
-
-def run(program: str | Path, *arguments: str, seconds: float | None = None) -> None:
-    """Runs a program quietly; Unavailable with its last line when it fails or takes longer than `seconds`."""
-    with subprocess.Popen(
-        [program, *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=seconds)
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise Unavailable(f"not finished after {seconds:.0f} s") from None
-            raise
-    if process.returncode != 0:
-        raise Unavailable(last_line(output))
-
-
-def run_go(arguments: Sequence[str], describe: Callable[[Sequence[str]], str], module: Path = MODULE) -> list[str]:
-    """Runs `go` in a module and says every few seconds how far it is; returns the lines it printed."""
-    started = time.monotonic()
-    lines: list[str] = []
-    with subprocess.Popen(
-        ["go", *arguments],
-        cwd=module,
-        env={**os.environ, "GOWORK": "off"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-
-        def read() -> None:
-            for line in process.stdout or ():
-                lines.append(line.rstrip())
-
-        reader = threading.Thread(target=read)
-        reader.start()
-        while True:
-            reader.join(PROGRESS_SECONDS)
-            if not reader.is_alive():
-                break
-            minutes, seconds = divmod(round(time.monotonic() - started), 60)
-            say(f"    {minutes} min {seconds:02} s: {describe(lines)}")
-    if process.returncode != 0:
-        messages = [line for line in lines if line and not is_package(line) and not is_fetch(line)]
-        raise Unavailable(f"`go {arguments[0]}` failed: " + " / ".join(messages[-3:]))
-    return lines
 
 
 # ── Python packages ──────────────────────────────────────────────────────────────────────────────────────
@@ -330,7 +234,7 @@ def link_from_path(wanted: Version) -> None:
 
 def download(wanted: Version) -> None:
     """The official release, with its Python language host. Gives up within seconds when offline."""
-    own = (VENV / "bin" / "python", str(Path(__file__).resolve()))
+    own = (VENV / "bin" / "python", "-m", "tools.setup")
     try:
         run(*own, "probe", seconds=PROBE_SECONDS)
     except Unavailable as reason:
@@ -362,12 +266,13 @@ def build(wanted: Version) -> None:
         raise Unavailable(refusal)
     say("  building from Go modules: 5 minutes and 3 GB in Go's caches the first time, seconds after that")
     tags = ("-tags", "osusergo,grpcnotrace")
-    total = sum(map(is_package, run_go(["list", "-deps", *tags, CLI_PACKAGE], fetched)))
+    total = sum(map(is_package, run_go(["list", "-deps", *tags, CLI_PACKAGE], fetched, MODULE)))
     version = f"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{wanted}"
     unfinished = CLI.with_suffix(".new")
     run_go(
         ["build", "-v", *tags, "-ldflags", f"-s -w {version}", "-o", str(unfinished), CLI_PACKAGE],
         lambda lines: compiled(lines, total),
+        MODULE,
     )
     unfinished.replace(CLI)
 

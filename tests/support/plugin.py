@@ -13,5 +13,5 @@ ROOT = Path(__file__).parents[2]
 @functools.cache
 def session_manager_plugin() -> None:
     """The one that is installed, else the one that Go builds; where there is neither, the test is left out."""
-    if subprocess.run([sys.executable, "tools/setup.py", "plugin"], cwd=ROOT, check=False).returncode:
+    if subprocess.run([sys.executable, "-m", "tools.setup", "plugin"], cwd=ROOT, check=False).returncode:
         pytest.skip("there is no Session Manager plugin, and no Go to build it")

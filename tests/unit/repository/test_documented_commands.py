@@ -27,7 +27,7 @@ ELSEWHERE = {
     "delivery exec …": ("tests/scenarios/test_exec.py", 'session(stack, "exec")'),
     "delivery tunnel … … --local-port": ("tests/scenarios/test_exec.py", '"tunnel", str(port), "--local-port"'),
     "delivery tunnel … … --host --local-port": ("tests/scenarios/test_exec.py", '"--host", "localhost"'),
-    "make session-manager-plugin": ("tests/support/plugin.py", '"tools/setup.py", "plugin"'),
+    "make session-manager-plugin": ("tests/support/plugin.py", '"tools.setup", "plugin"'),
     "delivery retry …": ("tests/scenarios/test_awkward.py", '"retry", service'),
     "make STACK acceptance": ("tests/scenarios/test_acceptance.py", '"-m", "acceptance"'),
     "python build_assets.py": ("tests/unit/repository/test_hello.py", "build_assets import build"),
