@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 SCRIPT = """\
@@ -17,8 +18,10 @@ def write_docker(folder: Path) -> Path:
     tools, images = folder / "bin", folder / "images"
     for each in (tools, images):
         each.mkdir(parents=True, exist_ok=True)
-    (tools / "docker").write_text(SCRIPT.format(python=shlex.quote(sys.executable), folder=shlex.quote(str(images))))
-    (tools / "docker").chmod(0o755)
+    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False) as new:
+        new.write(SCRIPT.format(python=shlex.quote(sys.executable), folder=shlex.quote(str(images))))
+    Path(new.name).chmod(0o755)
+    Path(new.name).replace(tools / "docker")  # at once: another one may be about to run it
     return tools
 
 
