@@ -16,7 +16,10 @@ OTHERS = "fargate-delivery.base-images"
 SCRATCH = "scratch"
 """What no image is."""
 
-_HEREDOC = re.compile(r"<<-?\s*([\"']?)(\w+)\1")
+_HEREDOC = re.compile(r"(?<!\S)\d*<<-?\s*([\"']?)(\w+)\1")
+"""A word of its own: a shift in the shell's arithmetic is none."""
+_FLAGS = re.compile(r"(?:--\S+\s+)*")
+"""Those of an instruction; the rest of RUN is a command with its own."""
 _FROM = re.compile(r"(?:--\S+\s+)*(\S+)(?:\s+as\s+(\S+))?\s*", re.IGNORECASE)
 _COPIED = re.compile(r"--from=(\S+)|--mount=\S*?\bfrom=([^,\s]+)")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^}]*))?\})")
@@ -106,8 +109,8 @@ def _stages(dockerfile: str, platform: str, arguments: Mapping[str, str]) -> Ite
             if stage is not None:
                 yield stage
             stage = _Stage((match[2] or "").lower(), _replaced(match[1], known))
-        elif keyword in ("COPY", "ADD", "RUN") and stage is not None:
-            stage.copies += [copied or mounted for copied, mounted in _COPIED.findall(rest)]
+        elif keyword in ("COPY", "ADD", "RUN") and stage is not None and (flags := _FLAGS.match(rest)):
+            stage.copies += [copied or mounted for copied, mounted in _COPIED.findall(flags[0])]
     if stage is not None:
         yield stage
 

@@ -31,6 +31,9 @@ COPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/uv
         ("FROM python:3.12-slim\nRUN <<EOF\nFROM node:22\nEOF\nRUN <<'A' <<B\nFROM x\nA\nFROM y\nB\n", [PYTHON]),
         ("FROM python:3.12-slim\nRUN echo \\\n# a comment\nFROM node:22\n", [PYTHON]),
         ("# escape=`\nFROM python:3.12-slim\nRUN dir C:\\\nFROM node:22\n", [NODE]),
+        ("FROM python:3.12-slim\nRUN uvx --from=build pyproject-build\nRUN docker run --mount=from=x y\n", [PYTHON]),
+        ("FROM python:3.12-slim\nRUN --network=none --mount=type=cache,target=/a --mount=from=node:22,target=/n \\\n  true", [PYTHON, NODE]),
+        ("FROM python:3.12-slim\nRUN echo $((1<<SHIFT)) <<<EOF\nFROM node:22\n", [NODE]),
         ("ARG V=3.12\nARG NAME=python:${V}-slim\nFROM ${NAME}\n", [PYTHON]),
         ("FROM python:${V:-3.12-slim}\n", [PYTHON]),
         ("ARG V\nFROM python:3.12${V:+-slim}\n", ["docker.io/library/python:3.12"]),
@@ -41,7 +44,7 @@ COPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/uv
         ("", []),
         ("RUN true\n", []),
     ],
-)
+)  # fmt: skip
 def test_the_images_of_a_dockerfile(dockerfile: str, found: list[str]) -> None:
     assert base_images(dockerfile, "", "linux/arm64", {}) == found
 
