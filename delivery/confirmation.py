@@ -47,7 +47,7 @@ def agreed(look: Callable[[], P], question: str, *, yes: bool, err: bool = False
         raise click.Abort(UNCHANGED) from None
     if now != chosen:
         raise DeliveryError(f"{UNCHANGED}, because this would happen now instead; run it again:", now.lines())
-    return chosen
+    return now
 
 
 def confirm(will: Sequence[str], question: str, *, yes: bool, err: bool = False) -> None:

@@ -5,15 +5,16 @@ one, and each step can be done again, so whatever a crash leaves, the next run e
 been judged healthy. The table of all cases is in docs/how-to/repair.md.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 import boto3
 import click
 
 from delivery.command_line import service_command
 from delivery.commands.history import service_history
-from delivery.confirmation import confirm, yes_option
+from delivery.confirmation import agreed, yes_option
 from releases import scaling
 from releases.consistency import Diagnosis, Observation, RepairAction, diagnose, observe
 from releases.errors import DeliveryError
@@ -35,7 +36,7 @@ class Examined:
         diagnosis: whether they disagree.
     """
 
-    state: ServiceState
+    state: ServiceState = field(compare=False)  # other executions go on while somebody thinks
     observation: Observation
     diagnosis: Diagnosis
 
@@ -171,8 +172,8 @@ def command(session: boto3.Session, service: str, stack: str, yes: bool) -> None
 
     Example: delivery repair chuoi --stack dev
     """
-    found = examine(session, stack, service)
+    look = partial(examine, session, stack, service)
+    found = look()
     if found.diagnosis.action is not RepairAction.NOTHING:
-        confirm(found.lines(), "Repair it?", yes=yes)
-        found = found if yes else examine(session, stack, service)  # as it is after the answer
+        found = agreed(look, "Repair it?", yes=yes)
     repair(session, stack, found, click.echo)

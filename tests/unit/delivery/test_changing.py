@@ -4,7 +4,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -244,6 +244,23 @@ def test_yes_does_it_and_ctrl_c_leaves_it(name: str, aws: Aws, monkeypatch: pyte
     assert lines[-1 - len(verb.left) : -1] == [*verb.left]
 
 
+@pytest.mark.parametrize("name", ["repair"])
+def test_what_changes_while_somebody_thinks_is_not_done(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tasks are of the image of before, by then, and would be the release."""
+
+    def thinks(*_: Any, **__: Any) -> bool:
+        aws.service(aws.revision(1, f"@{A}"), A)
+        return True
+
+    somebody(monkeypatch, thinks)
+    done = run(name)
+    assert (done.exit_code, aws.writes) == (1, [])
+    assert done.stderr.splitlines() == [
+        "error: nothing was changed, because this would happen now instead; run it again:",
+        f"web: they disagree: running {A[:19]}, live {A[:19]}, release record {B[:19]}; what runs becomes the release.",
+    ]
+
+
 @VERB
 def test_a_yes_to_the_question_does_it_too(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     somebody(monkeypatch, lambda *_, **__: True)
@@ -274,6 +291,21 @@ def test_these_are_all_verbs() -> None:
 @pytest.mark.parametrize("verb", sorted(READ | ASK_NOTHING))
 def test_no_other_verb_takes_yes(verb: str) -> None:
     assert "--yes" not in [name for option in main.commands[verb].params for name in option.opts]
+
+
+def test_what_is_done_is_what_was_seen_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that are equal, the later one."""
+
+    @dataclass(frozen=True)
+    class Seen:
+        when: int = field(compare=False)
+
+        def lines(self) -> Sequence[str]:
+            return []
+
+    somebody(monkeypatch, lambda *_, **__: True)
+    looks = iter(map(Seen, range(2)))
+    assert agreed(lambda: next(looks), "Do it?", yes=False).when == 1
 
 
 @pytest.mark.parametrize("looks", [1, 2])
