@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tools import setup
-from tools.setup import SetupError, Source, Unavailable, Version
+from tools.programs import Unavailable, printed
+from tools.setup import SetupError, Source, Version
 
 WANTED = Version(3, 259, 0)
 
@@ -164,7 +165,7 @@ def test_a_new_enough_cli_on_path_is_linked(machine: Path) -> None:
     program(machine / "bin" / "pulumi", "echo v3.260.0")
     setup.link_from_path(WANTED)
     assert setup.CLI.readlink() == machine / "bin" / "pulumi"
-    assert setup.printed(setup.CLI, "version") == "v3.260.0\n"
+    assert printed(setup.CLI, "version") == "v3.260.0\n"
 
 
 def test_an_old_cli_on_path_is_not_linked(machine: Path) -> None:
