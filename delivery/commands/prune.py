@@ -16,7 +16,7 @@ import click
 
 from delivery.command_line import stack_option, with_session
 from delivery.commands.history import service_history
-from delivery.confirmation import confirm, yes_option
+from delivery.confirmation import agreed, yes_option
 from releases.ecs import (
     AT_ONCE,
     active_revisions,
@@ -217,11 +217,10 @@ def command(session: boto3.Session, stack: str, yes: bool) -> None:
 
     Example: delivery prune --stack dev
     """
-    unused = leftovers(session, stack, datetime.now(UTC))
-    lines = unused.lines()
-    if not lines:
+    look = partial(leftovers, session, stack, datetime.now(UTC))
+    if not look().lines():
         click.echo("Nothing to remove.")
         return
-    confirm(lines, f"Remove these {len(lines)}?", yes=yes)
+    unused = agreed(look, "Remove these?", yes=yes)
     remove(session, unused)
-    click.echo(f"Removed {len(lines)}.")
+    click.echo(f"Removed {len(unused.lines())}.")

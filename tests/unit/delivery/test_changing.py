@@ -244,21 +244,36 @@ def test_yes_does_it_and_ctrl_c_leaves_it(name: str, aws: Aws, monkeypatch: pyte
     assert lines[-1 - len(verb.left) : -1] == [*verb.left]
 
 
-@pytest.mark.parametrize("name", ["repair"])
-def test_what_changes_while_somebody_thinks_is_not_done(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tasks are of the image of before, by then, and would be the release."""
+def runs_another_image(aws: Aws) -> None:
+    """Which would be the release."""
+    aws.service(aws.revision(1, f"@{A}"), A)
 
+
+def migrates_again(aws: Aws) -> None:
+    """By a revision that would be removed."""
+    definition = next(arn for arn in aws.definitions if arn.endswith("dev-web-migrate:1"))
+    aws.tasks.append({"taskArn": TASK, "taskDefinitionArn": definition, "group": "family:dev-web-migrate",
+                      "lastStatus": "RUNNING", "desiredStatus": "RUNNING", "createdAt": NOW, "containers": []})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "now"),
+    [
+        ("repair", runs_another_image, [f"web: they disagree: running {A[:19]}, live {A[:19]}, release record {B[:19]}; what runs becomes the release."]),
+        ("prune", migrates_again, []),
+    ],
+)  # fmt: skip
+def test_what_changes_while_somebody_thinks_is_not_done(
+    name: str, change: Callable[[Aws], None], now: list[str], aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def thinks(*_: Any, **__: Any) -> bool:
-        aws.service(aws.revision(1, f"@{A}"), A)
+        change(aws)
         return True
 
     somebody(monkeypatch, thinks)
     done = run(name)
-    assert (done.exit_code, aws.writes) == (1, [])
-    assert done.stderr.splitlines() == [
-        "error: nothing was changed, because this would happen now instead; run it again:",
-        f"web: they disagree: running {A[:19]}, live {A[:19]}, release record {B[:19]}; what runs becomes the release.",
-    ]
+    changed = "error: nothing was changed, because this would happen now instead; run it again:"
+    assert (done.exit_code, aws.writes, done.stderr.splitlines()) == (1, [], [changed, *now])
 
 
 @VERB
