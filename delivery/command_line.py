@@ -153,15 +153,32 @@ def with_session(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def service_command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+class WithCommand(click.Command):
+    """A command that runs another one, which stands after `--` and is given to it as `command`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what stands after `--`, whatever it begins with, and parse the rest."""
+        own = args[: args.index("--")] if "--" in args else args
+        ctx.params["command"] = tuple(args[len(own) + 1 :])
+        return super().parse_args(ctx, own)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """With the command, which click does not know of."""
+        return [*super().collect_usage_pieces(ctx), "[-- COMMAND …]"]
+
+
+def service_command(
+    name: str, cls: type[click.Command] = click.Command, **settings: Any
+) -> Callable[[Callable[..., None]], click.Command]:
     """A command about a service of a stack, which is given AWS's session, SERVICE and `--stack`.
 
     Args:
         name: the command's.
+        cls: its class.
         settings: of `click.command`.
     """
 
     def command(run: Callable[..., None]) -> click.Command:
-        return click.command(name, click.Command, **settings)(service_argument(stack_option(with_session(run))))
+        return click.command(name, cls, **settings)(service_argument(stack_option(with_session(run))))
 
     return command

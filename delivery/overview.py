@@ -17,7 +17,7 @@ from releases.consistency import disagreement, observe, repair_command
 from releases.ecs import AT_ONCE, cluster_of, describe_tasks, list_services
 from releases.errors import DeliveryError
 from releases.failed_edit import failed_edit
-from releases.names import aws_name, job_family
+from releases.names import COMMAND_BY_HAND, aws_name, job_family
 from releases.pipeline import Pipeline
 from releases.service_state import ServiceState, read_states, revision_name
 
@@ -154,4 +154,5 @@ def running_jobs(tasks: Tasks, stack: str, service: str) -> list[str]:
     """
     before = job_family(aws_name(stack, service), "")
     families = [revision_name(task["taskDefinitionArn"]).rpartition(":")[0] for task in tasks]
-    return sorted(family.removeprefix(before) for family in families if family.startswith(before))
+    names = [family.removeprefix(before) for family in families if family.startswith(before)]
+    return sorted("by hand" if name == COMMAND_BY_HAND else name for name in names)

@@ -24,6 +24,8 @@ SLACK, COMMITS = "slack", "commits"
 """How the names end of what tells Slack, and the app team's commits, of a stack's releases."""
 UPLOADED, TEMPLATE_CHANGED, JOB_ENDED = "upload", "template", "job-ended"
 """What starts a pipeline, or has a job looked at, as the names of its EventBridge rules end."""
+COMMAND_BY_HAND = "_command"
+"""What stands for a job's name where somebody runs a command."""
 
 
 LONGEST_IN_FULL, LETTERS_OF_A_HASH, LETTERS_OF_A_LONG_ONE = 18, 5, 9
@@ -84,6 +86,15 @@ def job_family(name: str, job: str) -> str:
         job: the job's; `*` for any.
     """
     return f"{name}_{job}"
+
+
+def command_family(name: str) -> str:
+    """The family of commands that somebody runs by hand. No job's name has a low line.
+
+    Args:
+        name: the service's name in AWS.
+    """
+    return job_family(name, COMMAND_BY_HAND)
 
 
 def starting_rule(name: str, starter: str) -> str:

@@ -1,10 +1,11 @@
-"""Run a job by hand, see its log, and end as it has ended."""
+"""Run a job or a command by hand, see its log, and end as it has ended."""
 
 import json
+import shlex
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +14,8 @@ import boto3
 import click
 from botocore.exceptions import ClientError
 
-from delivery.command_line import service_command, wait_option
+from delivery import one_off
+from delivery.command_line import WithCommand, service_command, wait_option
 from delivery.confirmation import agreed, yes_option
 from releases.command_task import JOB_LABEL, CommandTask
 from releases.ecs import describe_revision, log_stream
@@ -33,40 +35,51 @@ NOT_RUN = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """A run of a job.
+    """A run of a job, or of a command.
 
     Attributes:
         stack: the stack.
         service: the service's name in the stack file.
-        job: the job's name there.
+        job: the job's name there; None where it is a command.
+        command: the command and its arguments; empty where it is a job.
         release: whose image it is; None before the first.
     """
 
     stack: str
     service: str
-    job: str
+    job: str | None
+    command: Sequence[str]
     release: Release | None
+
+    @property
+    def name(self) -> str:
+        """What runs, in a word."""
+        return self.job or self.command[0]
 
     def lines(self) -> list[str]:
         """What will happen, for people."""
-        what = f"{self.service}: runs its job {self.job} now"
+        named = f"its job {self.job}" if self.job else f"`{shlex.join(self.command)}`"
+        what = f"{self.service}: runs {named} now"
         if self.release is None:
             return [f"{what}, before a release"]
         return [f"{what}, with the image of {release_tag(self.release.release)}, {self.release.image_digest}"]
 
 
-def plan(session: boto3.Session, stack: str, service: str, job: str) -> Plan:
+def plan(session: boto3.Session, stack: str, service: str, job: str | None, command: Sequence[str] = ()) -> Plan:
     """What a run would be.
 
     Raises:
-        DeliveryError: there is no such service.
+        DeliveryError: there is no such service, or a command would have no image.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    return Plan(stack, service, job, read_state(session, stack, service).release)
+    release = read_state(session, stack, service).release
+    if command and release is None:
+        raise DeliveryError(f"{service} has no release yet, so there is no image in which a command could run")
+    return Plan(stack, service, job, command, release)
 
 
 def run(session: boto3.Session, chosen: Plan, log_progress: Log, show: Log, *, wait: bool) -> int:
-    """Start a run of a job, and follow it to its end when asked.
+    """Start a run, and follow it to its end when asked.
 
     Args:
         session: AWS.
@@ -83,8 +96,8 @@ def run(session: boto3.Session, chosen: Plan, log_progress: Log, show: Log, *, w
         KeyboardInterrupt: somebody does not want to follow it any more, and was told how to go on.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    job, task = chosen.job, start(session, chosen.stack, chosen.service, chosen.job)
-    log_progress(f"Started {job} in {task}.")
+    name, task = chosen.name, start(session, chosen)
+    log_progress(f"Started {name} in {task}.")
     if not wait:
         _leave(chosen, task, log_progress)
         return 0
@@ -96,9 +109,9 @@ def run(session: boto3.Session, chosen: Plan, log_progress: Log, show: Log, *, w
     if ended.succeeded:
         return 0
     if ended.code is None:
-        raise DeliveryError(f"{job} did not run: {ended.stopped_reason or ended.container_reason}")
+        raise DeliveryError(f"{name} did not run: {ended.stopped_reason or ended.container_reason}")
     reason = ended.container_reason if ended.ended_by_itself else ended.stopped_reason
-    log_progress(f"error: {job} ended with exit code {ended.code}{f': {reason}' if reason else ''}")
+    log_progress(f"error: {name} ended with exit code {ended.code}{f': {reason}' if reason else ''}")
     log_progress("Its log is above. Mend it, release that, and run it again.")
     return ended.code or NOT_RUN
 
@@ -106,12 +119,26 @@ def run(session: boto3.Session, chosen: Plan, log_progress: Log, show: Log, *, w
 def _leave(chosen: Plan, task: str, log_progress: Log) -> None:
     """Say how to watch a run that goes on, and how to stop it."""
     watch = f"`{PROGRAM} logs {chosen.service} --stack {chosen.stack} --follow`"
-    log_progress(f"{chosen.job} goes on. Watch it: {watch}")
+    log_progress(f"{chosen.name} goes on. Watch it: {watch}")
     log_progress(f"Stop it: `aws ecs stop-task --cluster {task.split('/')[1]} --task {task.rpartition('/')[2]}`")
 
 
-def start(session: boto3.Session, stack: str, service: str, job: str) -> str:
-    """Have a job started; the ARN of its task.
+def start(session: boto3.Session, chosen: Plan) -> str:
+    """Start a run; the ARN of its task.
+
+    Raises:
+        DeliveryError: it was not started.
+        botocore.exceptions.ClientError: AWS refuses.
+    """
+    if chosen.job:
+        return _start_job(session, chosen.stack, chosen.service, chosen.job)
+    state = read_state(session, chosen.stack, chosen.service)
+    assert chosen.release is not None, "a plan with a command has a release"
+    return one_off.start(session, chosen.stack, state, chosen.release, chosen.command)
+
+
+def _start_job(session: boto3.Session, stack: str, service: str, job: str) -> str:
+    """Have a job started by the function that runs jobs.
 
     Raises:
         DeliveryError: it was not started.
@@ -180,18 +207,27 @@ def _lines(session: boto3.Session, container: Mapping[str, Any], task: str) -> C
     return new
 
 
-@service_command("run")
-@click.argument("job")
+@service_command("run", WithCommand)
+@click.argument("job", required=False)
 @yes_option
 @wait_option
-def command(session: boto3.Session, service: str, job: str, stack: str, yes: bool, wait: bool) -> None:
-    """Run JOB of SERVICE now with the released image, print its log, and end with its exit code.
+def command(
+    session: boto3.Session, service: str, job: str | None, stack: str, yes: bool, wait: bool, command: tuple[str, ...]
+) -> None:
+    """Run JOB of SERVICE, or what stands after `--`, now with the released image; print its log and end as it ends.
+
+    Both run in a task of their own, with the parameters, roles and network of the service.
+
+    \b
+    delivery run chuoi --stack dev -- bin/report --month 11
 
     Example: delivery run chuoi clean --stack dev
     """
+    if bool(job) == bool(command):
+        raise click.UsageError("write the name of a job, or a command after `--`")
 
     def progress(line: str) -> None:
         click.echo(line, err=True)
 
-    chosen = agreed(partial(plan, session, stack, service, job), "Run it?", yes=yes, err=True)
+    chosen = agreed(partial(plan, session, stack, service, job, command), "Run it?", yes=yes, err=True)
     sys.exit(run(session, chosen, progress, click.echo, wait=wait))

@@ -145,6 +145,18 @@ def test_by_hand_the_log_and_the_exit_code_are_the_commands(local: Stack) -> Non
     assert len(runs(local, "fail")) == 1, "what is run by hand is not tried again"
 
 
+def test_any_command_runs_with_the_released_image_and_ends_with_its_exit_code(local: Stack) -> None:
+    done = local.run("run", "hello", "--yes", "--", "sh", "-c", 'echo "$GREETING"; exit 3')
+    assert (done.code, done.out) == (3, "Hello from the sandbox\n"), done.err
+    assert "error: sh ended with exit code 3" in done.err
+    (task,) = runs(local, "_command")
+    assert task["containers"][0]["imageDigest"] == local.status("hello")["image_digest"]
+    definition = local.client("ecs").describe_task_definition(taskDefinition=task["taskDefinitionArn"])[
+        "taskDefinition"
+    ]
+    assert definition["status"] == "INACTIVE", "nothing of it is left"
+
+
 def test_a_run_that_fails_is_tried_again_and_told(local: Stack) -> None:
     before = len(told(local))
     fire(local, "fail")

@@ -16,6 +16,7 @@ from pipeline_steps_fakes import FakeSession, error
 from delivery.commands import run as module
 from releases.command_task import JOB_LABEL
 from releases.errors import DeliveryError
+from releases.record import Release
 
 Json = dict[str, Any]
 TASK = "arn:aws:ecs:eu-west-1:123456789012:task/dev/abc"
@@ -142,3 +143,60 @@ def test_the_command_prints_the_log_on_standard_output_only(monkeypatch: pytest.
     ended = CliRunner().invoke(module.command, ["web", "clean", "--stack", "dev", "--yes"], obj=Connection(None, None))
     assert (ended.exit_code, ended.stdout) == (3, "a line\n")
     assert "clean ended with exit code 3" in ended.stderr
+
+
+RELEASE = Release(3, "sha256:released", "dev-web:7", "print", "v1", "execution", "2026-11-01T00:00:00Z")
+
+
+def test_a_command_runs_without_the_function_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(module, "read_state", lambda *_: SimpleNamespace(release=RELEASE))
+    monkeypatch.setattr(module.one_off, "start", lambda *given: started.append(given[1:]) or TASK)
+    aws = Aws(task("STOPPED", 3), lines=("no such month\n",))
+    session, said, shown = cast(boto3.Session, aws.aws), list[str](), list[str]()
+    chosen = module.plan(session, "dev", "web", None, ("bin/report", "--month", "the 11th"))
+    assert chosen.lines() == [
+        "web: runs `bin/report --month 'the 11th'` now, with the image of release-3, sha256:released"
+    ]
+    assert module.run(session, chosen, said.append, shown.append, wait=True) == 3
+    assert started == [("dev", SimpleNamespace(release=RELEASE), RELEASE, ("bin/report", "--month", "the 11th"))]
+    assert (said[0], shown) == (f"Started bin/report in {TASK}.", ["no such month"])
+    assert "error: bin/report ended with exit code 3" in said
+    assert aws.aws.called("Invoke") == []
+
+
+def test_before_a_release_there_is_no_image_for_a_command() -> None:
+    with pytest.raises(
+        DeliveryError, match=r"^web has no release yet, so there is no image in which a command could run$"
+    ):
+        module.plan(cast(boto3.Session, Aws().aws), "dev", "web", None, ("ls",))
+
+
+@pytest.mark.parametrize(
+    ("words", "job", "command"),
+    [
+        (["web", "clean"], "clean", ()),
+        (["web", "--", "ls", "-l", "--stack", "x"], None, ("ls", "-l", "--stack", "x")),
+        (["web", "--yes", "--", "sh", "-c", "echo -- a"], None, ("sh", "-c", "echo -- a")),
+        (["web", "--", "--", "a"], None, ("--", "a")),
+    ],
+)
+def test_a_command_is_what_stands_after_two_hyphens(
+    words: list[str], job: str | None, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(module, "agreed", lambda look, *_, **__: asked.append(look.args[1:]))
+    monkeypatch.setattr(module, "run", lambda *_, **__: 0)
+    connection = SimpleNamespace(session=None)
+    done = CliRunner().invoke(module.command, [*words[:1], "--stack", "dev", *words[1:]], obj=connection)
+    assert done.exit_code == 0, done.output
+    assert asked == [("dev", "web", job, command)]
+
+
+@pytest.mark.parametrize("words", [["web"], ["web", "clean", "--", "ls"], ["web", "--"]])
+def test_it_is_either_a_job_or_a_command(words: list[str]) -> None:
+    done = CliRunner().invoke(
+        module.command, [*words[:1], "--stack", "dev", *words[1:]], obj=SimpleNamespace(session=None)
+    )
+    assert done.exit_code == 2
+    assert "write the name of a job, or a command after `--`" in done.output
