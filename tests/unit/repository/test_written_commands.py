@@ -8,6 +8,7 @@ import click
 import pytest
 
 from delivery.__main__ import main as delivery
+from delivery.command_line import WithCommand
 from sandbox.cli import main as sandbox
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +81,7 @@ def of_click(command: click.Command, words: list[str]) -> str | None:
     while words:
         word = words.pop(0)
         if word == "--":  # what follows are arguments, whatever they look like
-            given += len(words)
+            given += 0 if isinstance(command, WithCommand) else len(words)
             break
         if word.startswith("-") and word != "-":
             if (option := options.get(word.partition("=")[0])) is None:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from pipeline_steps_fakes import FakeSession, error
 
+from delivery import one_off
 from delivery.commands import run as module
 from releases.command_task import JOB_LABEL
 from releases.errors import DeliveryError
@@ -151,7 +152,12 @@ RELEASE = Release(3, "sha256:released", "dev-web:7", "print", "v1", "execution",
 def test_a_command_runs_without_the_function_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[Any, ...]] = []
     monkeypatch.setattr(module, "read_state", lambda *_: SimpleNamespace(release=RELEASE))
-    monkeypatch.setattr(module.one_off, "start", lambda *given: started.append(given[1:]) or TASK)
+
+    def start(*given: Any) -> str:
+        started.append(given[1:])
+        return TASK
+
+    monkeypatch.setattr(one_off, "start", start)
     aws = Aws(task("STOPPED", 3), lines=("no such month\n",))
     session, said, shown = cast(boto3.Session, aws.aws), list[str](), list[str]()
     chosen = module.plan(session, "dev", "web", None, ("bin/report", "--month", "the 11th"))
