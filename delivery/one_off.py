@@ -2,9 +2,11 @@
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from delivery.break_glass import settings_of
 from pipeline_steps import command_run
@@ -51,7 +53,8 @@ def start(session: boto3.Session, stack: str, state: ServiceState, release: Rele
         try:
             return command_run.start(ecs, settings.cluster, service, registered, STARTED_BY, uuid.uuid4().hex)
         finally:
-            ecs.deregister_task_definition(taskDefinition=registered)
+            with suppress(ClientError):  # a task that was started is to be followed, or it would be started again
+                ecs.deregister_task_definition(taskDefinition=registered)
     except StepError as error:
         raise DeliveryError(f"the command was not started: {error}") from None
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from pipeline_steps_fakes import FakeSession
 
 from delivery import one_off
@@ -53,7 +54,7 @@ REVISION = {
 }  # fmt: skip
 
 
-def aws(run: Callable[[Json], Json]) -> FakeSession:
+def aws(run: Callable[[Json], Json], **more: Callable[[Json], Json]) -> FakeSession:
     variables = {VARIABLE: json.dumps(asdict(SETTINGS))}
     return FakeSession({
         "GetFunction": lambda _: {"Configuration": {"Environment": {"Variables": variables}}},
@@ -61,6 +62,7 @@ def aws(run: Callable[[Json], Json]) -> FakeSession:
         "DescribeTaskDefinition": lambda given: {"taskDefinition": {**REVISION, "asked": given["taskDefinition"]}},
         "RegisterTaskDefinition": lambda _: {"taskDefinition": {"taskDefinitionArn": "dev-web__command:1"}},
         "RunTask": run,
+        **more,
     })  # fmt: skip
 
 
@@ -99,3 +101,13 @@ def test_what_was_not_started_leaves_no_definition() -> None:
     with pytest.raises(DeliveryError, match=r"^the command was not started: Capacity is unavailable$"):
         start(session)
     assert session.called("DeregisterTaskDefinition") == [{"taskDefinition": "dev-web__command:1"}]
+
+
+def test_what_was_started_is_followed_though_its_definition_stays() -> None:
+    """Whoever does not hear of the task would start another one."""
+
+    def refuse(_: Json) -> Json:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DeregisterTaskDefinition")
+
+    session = aws(lambda _: {"tasks": [{"taskArn": "task/dev/1"}], "failures": []}, DeregisterTaskDefinition=refuse)
+    assert start(session) == "task/dev/1"
