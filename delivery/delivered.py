@@ -29,7 +29,7 @@ class DeliveredAction:
         status: CodePipeline's word, such as `Succeeded`.
         summary: what it says of its result; None where it says nothing.
         error: why it has failed; None where it has not.
-        seconds: from its start to now, or to its end.
+        seconds: from its start to its last change, which is its end once it is over.
     """
 
     name: str
