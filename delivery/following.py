@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from delivery.commands.history import seconds_of, service_history
 from delivery.durations import span
@@ -17,7 +17,7 @@ from delivery.going_on import deployment_words
 from delivery.terminal import StatusLine
 from releases import stopped_tasks
 from releases.errors import EXPECTED, PROGRAM, DeliveryError
-from releases.failure import CODEBUILD_LINE, MARK, build_log
+from releases.failure import CODEBUILD_LINE, MARK, build_log, one_line
 from releases.names import aws_name, migration_family, release_tag
 from releases.pipeline import Pipeline, Until
 from releases.progress import Log
@@ -122,7 +122,7 @@ def follow(
 
     Raises:
         DeliveryError: it did not succeed; below the message is what serves, the end of the failed task's log, and what
-            to do.
+            to do. Or AWS tells no more of it.
         KeyboardInterrupt: somebody does not want to follow it any more, and was told how to go on.
     """
     what = f"Execution {execution}"
@@ -132,7 +132,7 @@ def follow(
     pipeline = Pipeline(session, aws_name(stack, service))
     usual = usual_seconds(session, stack, service, pipeline)
     line = Following(session, stack, service, log_progress, usual, err=err)
-    with line.until_interrupted(what, execution=execution):
+    with _while_aws_tells(session, stack, service, what), line.until_interrupted(what, execution=execution):
         pipeline.follow(execution, line.log, line.look, until)
 
 
@@ -152,13 +152,24 @@ def follow_deployment(
         DeliveryError: of `judge`, with the lines that `follow` adds.
         KeyboardInterrupt: as `follow` does.
     """
-    line = Following(session, stack, state.service, log_progress)
-    with line.until_interrupted(f"Deployment {state.deployments[0].id}"):
+    line, what = Following(session, stack, state.service, log_progress), f"Deployment {state.deployments[0].id}"
+    with _while_aws_tells(session, stack, state.service, what), line.until_interrupted(what):
         while state.in_flight:
             line.show(state)
             time.sleep(PAUSE)
             state = read_state(session, stack, state.service)
         line.log(judge(state))
+
+
+@contextmanager
+def _while_aws_tells(session: boto3.Session, stack: str, service: str, what: str) -> Iterator[None]:
+    """When AWS tells no more, as credentials have expired, what was started goes on: to start it again is no mend."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        below = list(how_to_go_on(session, stack, service, what))
+        why = f"{what[0].lower()}{what[1:]} is followed no longer: {one_line(str(error))}"
+        raise DeliveryError(why, below) from None
 
 
 def usual_seconds(session: boto3.Session, stack: str, service: str, pipeline: Pipeline) -> float | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 import click
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from delivery import one_off
 from delivery.command_line import WithCommand, service_command, wait_option
@@ -20,6 +20,7 @@ from delivery.confirmation import agreed, yes_option
 from releases.command_task import JOB_LABEL, CommandTask
 from releases.ecs import describe_revision, log_stream
 from releases.errors import PROGRAM, DeliveryError
+from releases.failure import one_line
 from releases.names import aws_name, jobs_function, release_tag
 from releases.progress import Log, Progress
 from releases.record import Release
@@ -106,6 +107,9 @@ def run(session: boto3.Session, chosen: Plan, log_progress: Log, show: Log, *, w
     except KeyboardInterrupt:
         _leave(chosen, task, log_progress)
         raise
+    except (BotoCoreError, ClientError) as error:
+        _leave(chosen, task, log_progress)
+        raise DeliveryError(f"{name} is followed no longer: {one_line(str(error))}") from None
     if ended.succeeded:
         return 0
     if ended.code is None:

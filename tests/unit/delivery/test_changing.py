@@ -14,7 +14,7 @@ import pytest
 from answered import somebody
 from brought import Bring
 from click.testing import CliRunner, Result
-from delivery_aws import ARN, NOW, REGISTRY, action, digest
+from delivery_aws import ARN, NOW, REGISTRY, RefusedError, action, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
@@ -289,6 +289,25 @@ def test_without_a_wait_it_says_how_to_watch_it(name: str, aws: Aws, monkeypatch
     done = run(name, "--yes", "--no-wait")
     assert (done.exit_code, tuple(aws.writes)) == (0, VERBS[name].writes), done.output
     assert "Watch it: `delivery " in done.output
+
+
+@pytest.mark.parametrize(
+    ("name", "look"),
+    [("run", "DescribeTasks"), ("continue", "DescribeServices"), ("rollback", "GetPipelineExecution")],
+)
+def test_what_was_started_is_named_when_aws_tells_no_more(
+    name: str, look: str, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when credentials expire: to run the command again, which is said otherwise, would do it twice."""
+
+    def expire(_: float) -> None:
+        aws.refuse[look] = RefusedError("ExpiredTokenException")
+
+    monkeypatch.setattr("time.sleep", expire)
+    done = run(name, "--yes")
+    assert done.exit_code == 1
+    assert "goes on. Watch it: `delivery " in done.output
+    assert "run the command again" not in done.output
 
 
 ASK_NOTHING = {"freeze", "parameters", "exec", "tunnel", "up", "bootstrap", "review", "comment"}

@@ -200,6 +200,20 @@ def test_ctrl_c_leaves_the_release_and_says_how_to_watch_and_end_it(
     assert done.stderr.splitlines()[-1] == "interrupted; what was started at AWS goes on"
 
 
+def test_credentials_that_expire_meanwhile_leave_the_release_and_say_how_to_watch_it(aws: Aws) -> None:
+    """Whoever ran the command again, as is said otherwise, would start another one."""
+    execution = aws.executing("InProgress", DEPLOYS)
+    aws.refuse["GetPipelineExecution"] = RefusedError("ExpiredTokenException")
+    with pytest.raises(DeliveryError) as left:
+        follow(aws, execution)
+    assert str(left.value).startswith(f"execution {execution} is followed no longer: ")
+    assert "ExpiredTokenException" in str(left.value)
+    assert left.value.more == [
+        f"Execution {execution} goes on. Watch it: `delivery status web --stack dev --watch`",
+        "Have release-1 again after it: `delivery rollback web --stack dev --to 1`",
+    ]
+
+
 def test_the_lines_below_an_error_are_printed(monkeypatch: pytest.MonkeyPatch, aws: Aws) -> None:
     def fail(*_: Any) -> None:
         raise DeliveryError("it failed", ["one", "two"])
