@@ -30,7 +30,9 @@ LAST = 5
 BAR = 20
 """Characters of the bar."""
 LINES = 10
-"""Of a failed task's log, or a failed build's."""
+"""Of a failed task's log."""
+BUILD_LINES = 20
+"""Of a failed build's log: BuildKit prints about twelve lines of the Dockerfile below what a failed command printed."""
 
 
 class Following:
@@ -228,28 +230,31 @@ def how_to_go_on(session: boto3.Session, stack: str, service: str, what: str) ->
         if state.shifting is not None and state.shifting.goes_back:
             return
         if state.shifting is not None:
-            yield f"Have it go back: `{PROGRAM} abort {target}`"
+            yield f"To have it go back: `{PROGRAM} abort {target}`"
         elif state.release is not None:
             number = state.release.release
-            yield f"Have {release_tag(number)} again after it: `{PROGRAM} rollback {target} --to {number}`"
+            yield f"To return to {release_tag(number)} after it: `{PROGRAM} rollback {target} --to {number}`"
 
 
 def after_failure(
     session: boto3.Session, stack: str, service: str, began: datetime, execution: str = ""
 ) -> Iterator[str]:
     """What serves after a release that has failed, the end of the failed build's or task's log, and what to do."""
+    which = "--since 1h"
     with suppress(*EXPECTED):
         state = read_state(session, stack, service)
         yield _serving(session, stack, state)
         name = aws_name(stack, service)
-        yield from (f"  | {line}" for line in _failed_build(session, name, execution))
+        if build := _failed_build(session, name, execution):
+            which = "--delivery"
+            yield from (f"  | {line}" for line in build)
         ecs = session.client("ecs")
         task = stopped_tasks.last_failed(ecs, state.cluster, state.name, migration_family(name), began)
         if task is not None:
             yield f"Its last task stopped: {stopped_tasks.why(task)}"
             yield from (f"  | {line}" for line in stopped_tasks.log_end(session, task)[-LINES:])
     yield (
-        f"All of its log: `{PROGRAM} logs {service} --stack {stack} --since 1h`. Mend it and release again; "
+        f"All of its log: `{PROGRAM} logs {service} --stack {stack} {which}`. Fix it and release again; "
         f"`{PROGRAM} status {service} --stack {stack}` says what runs."
     )
 
@@ -272,4 +277,4 @@ def _failed_build(session: boto3.Session, name: str, execution: str) -> list[str
         return []
     failed = [action for action in Pipeline(session, name).actions(execution) if action["status"] == "Failed"]
     lines = [line for action in failed for line in build_log(session, action)]
-    return [line for line in lines if line.strip() and not line.startswith((CODEBUILD_LINE, MARK))][-LINES:]
+    return [line for line in lines if line.strip() and not line.startswith((CODEBUILD_LINE, MARK))][-BUILD_LINES:]

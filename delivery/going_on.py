@@ -67,5 +67,5 @@ def _waits(state: ServiceState, stack: str, now: datetime) -> Iterator[str]:
     for closed in state.pipeline.closed:
         by = f" by {who(closed.by)}" if closed.by else ""
         opens = f"; `{PROGRAM} unfreeze {target}` opens it" if closed.stage == DEPLOY_STAGE else ""
-        how_long = f"no release enters {closed.stage} {since(closed.since, now)}".rstrip()
-        yield f"{how_long}, closed{by}: {closed.reason}{opens}"
+        how_long = f"closed {since(closed.since, now)}".rstrip()
+        yield f"no release enters {closed.stage}, {how_long}{by}: {closed.reason}{opens}"

@@ -88,7 +88,7 @@ def uploads_start(now: datetime) -> str:
     """From when on an upload starts its pipeline, when S3 has just been told to tell of it."""
     return (
         f"S3 tells of uploads from about {now + EVENTS_AFTER:%H:%M} UTC on, five minutes after this bucket was made: "
-        "what is uploaded before starts no pipeline; upload it again then"
+        "an earlier upload may start no release, and then has to be repeated"
     )
 
 

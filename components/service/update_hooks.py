@@ -106,8 +106,8 @@ def say_where_to_upload(service: str, state: ServiceState | None, place: pulumi.
         return
     place.apply(
         lambda known: pulumi.log.info(
-            f"{service}: waits for its first upload, to {known}; until then its pipeline has nothing to fetch, and the "
-            "execution that it starts when it is made fails at Source"
+            f"{service}: waits for its first upload, to {known}; until then executions of its "
+            "pipeline fail in Source, also the one that a new pipeline starts by itself"
         )
     )
 

@@ -64,7 +64,8 @@ def last_failed(session: boto3.Session, stack: str, state: ServiceState) -> tupl
     if task is None:
         raise DeliveryError(
             f"ECS knows no task of {state.service} that has failed within the last hour; "
-            f"`{PROGRAM} history {state.service} --stack {stack} --all` has the causes of deliveries that failed"
+            f"`{PROGRAM} history {state.service} --stack {stack} --all` has the causes of deliveries that failed, "
+            f"and `{PROGRAM} logs {state.service} --stack {stack} --delivery` the log of the last build"
         )
     id = task["taskArn"].rpartition("/")[2]
     stopped = task["stoppedAt"].astimezone(UTC)

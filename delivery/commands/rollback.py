@@ -136,9 +136,10 @@ def _target(history: History, current: Images, service: str, number: int | None)
     if number is None:
         other = next((each for each in _standing(history) if each.image_digest != current.live), None)
         if other is None:
+            others = History([each for each in history.releases if each.image_digest != current.live])
             raise DeliveryError(
                 f"no release of {service} older than the live image is known that nobody has rolled back from; "
-                f"name one with --to; there are: {numbers(history)}"
+                f"name one of another image with --to; there are: {numbers(others)}"
             )
         return other
     chosen = next((release for release in history.releases if release.release == number), None)

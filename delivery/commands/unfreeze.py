@@ -28,7 +28,7 @@ def command(session: boto3.Session, service: str | None, stack: str, yes: bool) 
     if not frozen:
         click.echo("Nothing is frozen.")
         return
-    if waiting := [f"{name}: execution {each} is deployed" for name, state in frozen.items() for each in held(state)]:
+    if waiting := [f"{name}: execution {each} will be deployed" for name, state in frozen.items() for each in held(state)]:
         confirm(waiting, "Let them go on?", yes=yes)
     unfreeze(session, stack, frozen)
     for name, state in frozen.items():

@@ -27,7 +27,9 @@ MEASURE = "aws:appautoscaling/policy:Policy"
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 PARAMETER = "aws:ssm/parameter:Parameter"
-DEPLOYED = STARTS_A_DEPLOYMENT | {"forceNewDeployment"}
+FORCE = "forceNewDeployment"
+FORCED = frozenset({"capacityProviderStrategies", "enableExecuteCommand"})
+"""Inputs of a service that the program deploys with FORCE (`components/service/revision.py`)."""
 ADDED_BY_PULUMI = frozenset({"region", "skipDestroy", "tagsAll", "trackLatest"})
 """Inputs of a task definition that are not the template's."""
 LOST: Mapping[str, str] = {
@@ -155,15 +157,16 @@ def _deployment(ecs: Change | None, state: ServiceState | None, what: str, *, ne
     if before != after:
         yield f"**{after} deployments** by ECS instead of {before}: the service is updated, nothing is replaced"
     reasons = [what] if what else []
-    reasons += sorted(_top(ecs.fields) & DEPLOYED - {"taskDefinition"})
+    fields = _top(ecs.fields) - {FORCE}
+    deployed = STARTS_A_DEPLOYMENT | (FORCED if FORCE in ecs.fields and ecs.new.get(FORCE) else frozenset())
+    reasons += sorted(fields & deployed - {"taskDefinition"})
     if state is not None and state.in_flight:
         yield f"left alone while {state.in_flight} is in flight; run `up` again after it"
-    elif reasons or "taskDefinition" in _top(ecs.fields):
+    elif reasons or "taskDefinition" in fields:
         none = state is not None and state.desired == 0
         why = "; ".join(reasons) or "an edit that was registered and does not run"
         yield f"**deployment by ECS**{' of no tasks' if none else ''}: {why}"
-    rest = sorted(_top(ecs.fields) - DEPLOYED)
-    if rest:
+    if rest := sorted(fields - deployed):
         yield f"service changed without a deployment: {', '.join(rest)}"
 
 

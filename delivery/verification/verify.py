@@ -76,7 +76,8 @@ class Report:
     def lines(self) -> list[str]:
         """For people: each finding with its mend, the notes, and last how much was looked at."""
         whole = f"{self.checks} checks of {', '.join(self.services) or 'no service'}"
-        found = "nothing is wrong" if not self.findings else f"{len(self.findings)} finding(s)"
+        count = len(self.findings)
+        found = f"{count} {'finding' if count == 1 else 'findings'}" if count else "nothing is wrong"
         return [
             *(
                 line

@@ -26,8 +26,8 @@ APP = Path(__file__).parents[3] / "examples/hello"
 TASK = f"{ARN}:task/dev/abc"
 REFUSED = {"errorDetails": {"message": "AccountLimitExceededException"}}
 WATCH = "Watch it: `delivery status web --stack dev --watch`"
-AGAIN = "Have release-2 again after it: `delivery rollback web --stack dev --to 2`"
-ABORT = "Have it go back: `delivery abort web --stack dev`"
+AGAIN = "To return to release-2 after it: `delivery rollback web --stack dev --to 2`"
+ABORT = "To have it go back: `delivery abort web --stack dev`"
 NOBODY = "error: nothing was changed; there is no terminal on which to ask, so run it again with --yes\n"
 
 

@@ -140,7 +140,7 @@ def test_a_failure_says_what_serves_what_the_task_said_and_what_to_do(
         "release-1 still serves.",
         "Its last task stopped: Task failed ELB health checks (web exit code 1)",
         *(f"  | web: web/web/{stream} {number}" for number in range(10)),
-        "All of its log: `delivery logs web --stack dev --since 1h`. Mend it and release again; "
+        "All of its log: `delivery logs web --stack dev --since 1h`. Fix it and release again; "
         "`delivery status web --stack dev` says what runs.",
     ]
 
@@ -188,9 +188,9 @@ def test_ctrl_c_leaves_the_release_and_says_how_to_watch_and_end_it(
     )
     done = CliRunner().invoke(main, ["redeploy", "web", "--stack", "dev", "--yes"])
     end_it = (
-        "Have it go back: `delivery abort web --stack dev`"
+        "To have it go back: `delivery abort web --stack dev`"
         if shifts
-        else "Have release-1 again after it: `delivery rollback web --stack dev --to 1`"
+        else "To return to release-1 after it: `delivery rollback web --stack dev --to 1`"
     )
     assert done.exit_code == 130
     assert done.stdout.splitlines()[-2:] == [
@@ -257,7 +257,7 @@ def test_a_terminal_has_one_line_written_over_itself(
 
 def test_a_failed_build_shows_the_end_of_its_log(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it marks as the cause is said already, and CodeBuild's own lines say nothing."""
-    said = ["[Container] Running command a", *(f"line {number}" for number in range(11)), f"{MARK}line 11"]
+    said = ["[Container] Running command a", *(f"line {number}" for number in range(21)), f"{MARK}line 21"]
     kind = {"actionTypeId": {"category": "Build", "provider": "CodeBuild"}}
     failed = action("Build", "Build", "Build", "Failed", input=kind, result={"externalExecutionId": "p:1"})
     execution = aws.executing("Failed", failed)
@@ -266,4 +266,5 @@ def test_a_failed_build_shows_the_end_of_its_log(aws: Aws, monkeypatch: pytest.M
     monkeypatch.setattr(aws, "_GetLogEvents", lambda _: {"events": [{"message": f"{line}\n"} for line in said]})
     with pytest.raises(DeliveryError) as error:
         follow(aws, execution)
-    assert error.value.more[:-1] == ["release-1 still serves.", *(f"  | line {number}" for number in range(1, 11))]
+    assert error.value.more[:-1] == ["release-1 still serves.", *(f"  | line {number}" for number in range(1, 21))]
+    assert error.value.more[-1].startswith("All of its log: `delivery logs web --stack dev --delivery`. Fix it")

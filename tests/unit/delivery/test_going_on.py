@@ -85,7 +85,7 @@ def test_what_goes_on(fields: dict[str, Any], lines: list[str]) -> None:
         ({"shifting": SHIFT}, []),
         (
             {"pipeline": PipelineState((), (Queued("e2", "Deploy", None),), (Closed("Deploy", "sale", "arn:aws:iam::1:user/eve", AGO),))},
-            ["execution e2 waits for Deploy to open", "no release enters Deploy for 12 min, closed by eve: sale; `delivery unfreeze web --stack dev` opens it"],
+            ["execution e2 waits for Deploy to open", "no release enters Deploy, closed for 12 min by eve: sale; `delivery unfreeze web --stack dev` opens it"],
         ),
         ({"pipeline": replace(IDLE, closed=(Closed("Deploy", "sale", "", None),))}, ["no release enters Deploy, closed: sale; `delivery unfreeze web --stack dev` opens it"]),
         ({"pipeline": replace(IDLE, closed=(Closed("Build", "sale", "", None),))}, ["no release enters Build, closed: sale"]),

@@ -153,7 +153,7 @@ def test_interrupted_it_says_how_to_watch_what_ecs_deploys_and_how_to_end_the_re
         130,
         [
             "What ECS deploys goes on. Watch it: `delivery status web --stack dev --watch`",
-            "Have release-1 again after it: `delivery rollback web --stack dev --to 1`",
+            "To return to release-1 after it: `delivery rollback web --stack dev --to 1`",
             "`delivery repair web --stack dev` ends the release then.",
         ],
     )

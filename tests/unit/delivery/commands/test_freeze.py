@@ -81,7 +81,7 @@ def test_releases_are_kept_and_go_on(run: Any, aws: Answers, pipelines: Pipeline
     asked_first = run("unfreeze", *services)
     assert (asked_first.exit_code, asked_first.stdout) == (
         1,
-        "web: execution e2 is deployed\nweb: execution e3 is deployed\n",
+        "web: execution e2 will be deployed\nweb: execution e3 will be deployed\n",
     )
     assert asked(aws, "EnableStageTransition") == []
     assert run("unfreeze", *services, "--yes").output.endswith(

@@ -155,7 +155,8 @@ def test_the_last_task_that_has_failed(run: Any, aws: Answers) -> None:
     tasks["STOPPED"] = []
     assert run("--failed").stderr == (
         "error: ECS knows no task of web that has failed within the last hour; `delivery history web --stack dev --all` "
-        "has the causes of deliveries that failed\n"
+        "has the causes of deliveries that failed, and `delivery logs web --stack dev --delivery` the log of the last "
+        "build\n"
     )
 
 

@@ -75,6 +75,7 @@ def deploying(*released: str) -> FakeAws:
             None,
             "no release of web older than the live image is known that nobody has rolled back from",
         ),
+        (account(A, B, A), None, "name one of another image with --to; there are: 2"),
         (unreleased(), None, "web has no releases yet"),
         (without_image(), None, f"the image {A} of release-1 is no longer in the repository dev-web"),
         (

@@ -73,7 +73,7 @@ def test_a_pause_is_answered(aws: FakeAws, run: Any, verb: str, action: str, wor
     assert asked(aws, "ContinueServiceDeployment") == [answer]
     assert asked(aws, "StopServiceDeployment") == []
     watch = "Watch it: `delivery status web --stack dev --watch`\n"
-    back = "Have it go back: `delivery abort web --stack dev`\n"
+    back = "To have it go back: `delivery abort web --stack dev`\n"
     left = f"It goes back. {watch}" if verb == "abort" else f"Deployment ecs-svc/1 goes on. {watch}{back}"
     serves = "dev-web:0 serves" if others else "Nothing serves"
     assert result.output == (

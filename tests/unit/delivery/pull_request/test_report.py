@@ -223,6 +223,11 @@ def service(new: Any, fields: tuple[str, ...] = ("taskDefinition",)) -> Change:
     return Change(urn, "update", "hello", {"taskDefinition": f"{FAMILY}:5"}, {"taskDefinition": new}, fields)
 
 
+def forced(field: str, *, now: bool) -> Change:
+    change = service(f"{FAMILY}:5", (field, "forceNewDeployment"))
+    return replace(change, new={**change.new, "forceNewDeployment": now})
+
+
 @pytest.mark.parametrize(
     ("change", "running", "alone"),
     [
@@ -243,6 +248,10 @@ def test_a_revision_alone_is_no_change(change: Change, running: ServiceState | N
         (service(f"{FAMILY}:8"), state(), "**deployment by ECS**: an edit that was registered and does not run"),
         (service(f"{FAMILY}:8"), state(desired=0), "**deployment by ECS** of no tasks: an edit that was registered and does not run"),
         (service(f"{FAMILY}:5", ("networkConfiguration.subnets[0]",)), state(), "**deployment by ECS**: networkConfiguration"),
+        (forced("enableExecuteCommand", now=True), state(), "**deployment by ECS**: enableExecuteCommand"),
+        (forced("capacityProviderStrategies[0]", now=True), state(), "**deployment by ECS**: capacityProviderStrategies"),
+        (forced("alarms.enable", now=False), state(), "service changed without a deployment: alarms"),
+        (service(f"{FAMILY}:5", ("enableExecuteCommand",)), state(), "service changed without a deployment: enableExecuteCommand"),
         (service(f"{FAMILY}:5", ("tags.a",)), state(), "service changed without a deployment: tags"),
         (service(UNKNOWN), state(execution="e1"), "left alone while pipeline execution e1 is in flight; run `up` again after it"),
     ],

@@ -58,7 +58,7 @@ def test_what_may_not_be_looked_at_is_told_after_what_was_found(aws: Answers, mo
         "  mend it: mend them\n"
         f"all services, half: {COULD_NOT}\n"
         "  mend it: use other credentials, or have it allowed\n"
-        "3 checks of web: 3 finding(s)\n"
+        "3 checks of web: 3 findings\n"
     )
 
 
