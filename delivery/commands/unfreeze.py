@@ -28,8 +28,10 @@ def command(session: boto3.Session, service: str | None, stack: str, yes: bool) 
     if not frozen:
         click.echo("Nothing is frozen.")
         return
-    if waiting := [f"{name}: execution {each} will be deployed" for name, state in frozen.items() for each in held(state)]:
-        confirm(waiting, "Let them go on?", yes=yes)
+    waiting = [(name, execution) for name, state in frozen.items() for execution in held(state)]
+    if waiting:
+        lines = [f"{name}: execution {execution} will be deployed" for name, execution in waiting]
+        confirm(lines, "Let them go on?", yes=yes)
     unfreeze(session, stack, frozen)
     for name, state in frozen.items():
         if executions := held(state):

@@ -172,7 +172,7 @@ VERBS = {
     "reject": Verb(("web",), approval, ("web: execution run-1 waits in Approve, and ends as failed; what runs stays",), ("PutApprovalResult",)),
     "repair": Verb(("web",), disagrees, (f"web: they disagree: running {B[:19]}, live {A[:19]}, release record {B[:19]}; what runs becomes the release.",), ("PutImage",)),
     "prune": Verb((), old_migrations, ("dev-web-migrate:1  an old migration",), ("DeregisterTaskDefinition",)),
-    "unfreeze": Verb(("web",), frozen, ("web: execution run-1 is deployed",), ("EnableStageTransition",)),
+    "unfreeze": Verb(("web",), frozen, ("web: execution run-1 will be deployed",), ("EnableStageTransition",)),
 }  # fmt: skip
 VERB = pytest.mark.parametrize("name", VERBS)
 
