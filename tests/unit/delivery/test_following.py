@@ -210,7 +210,7 @@ def test_credentials_that_expire_meanwhile_leave_the_release_and_say_how_to_watc
     assert "ExpiredTokenException" in str(left.value)
     assert left.value.more == [
         f"Execution {execution} goes on. Watch it: `delivery status web --stack dev --watch`",
-        "Have release-1 again after it: `delivery rollback web --stack dev --to 1`",
+        "To return to release-1 after it: `delivery rollback web --stack dev --to 1`",
     ]
 
 
