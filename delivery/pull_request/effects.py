@@ -158,7 +158,7 @@ def _deployment(ecs: Change | None, state: ServiceState | None, what: str, *, ne
         yield f"**{after} deployments** by ECS instead of {before}: the service is updated, nothing is replaced"
     reasons = [what] if what else []
     fields = _top(ecs.fields) - {FORCE}
-    deployed = STARTS_A_DEPLOYMENT | (FORCED if FORCE in ecs.fields and ecs.new.get(FORCE) else frozenset())
+    deployed = STARTS_A_DEPLOYMENT | (FORCED if ecs.new.get(FORCE) else frozenset())
     reasons += sorted(fields & deployed - {"taskDefinition"})
     if state is not None and state.in_flight:
         yield f"left alone while {state.in_flight} is in flight; run `up` again after it"

@@ -250,6 +250,7 @@ def test_a_revision_alone_is_no_change(change: Change, running: ServiceState | N
         (service(f"{FAMILY}:5", ("networkConfiguration.subnets[0]",)), state(), "**deployment by ECS**: networkConfiguration"),
         (forced("enableExecuteCommand", now=True), state(), "**deployment by ECS**: enableExecuteCommand"),
         (forced("capacityProviderStrategies[0]", now=True), state(), "**deployment by ECS**: capacityProviderStrategies"),
+        (replace(forced("enableExecuteCommand", now=True), fields=("enableExecuteCommand",)), state(), "**deployment by ECS**: enableExecuteCommand"),
         (forced("alarms.enable", now=False), state(), "service changed without a deployment: alarms"),
         (service(f"{FAMILY}:5", ("enableExecuteCommand",)), state(), "service changed without a deployment: enableExecuteCommand"),
         (service(f"{FAMILY}:5", ("tags.a",)), state(), "service changed without a deployment: tags"),
