@@ -4,15 +4,12 @@ import boto3
 import click
 
 from delivery import sessions
-from delivery.command_line import service_command
+from delivery.command_line import WithCommand, service_command
 
 
-@service_command("exec")
+@service_command("exec", WithCommand)
 @click.option("--container", metavar="NAME", help="The container; by default the service's own.")
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(
-    session: boto3.Session, service: str, stack: str, container: str | None, arguments: tuple[str, ...]
-) -> None:
+def command(session: boto3.Session, service: str, stack: str, container: str | None, command: tuple[str, ...]) -> None:
     """Open a shell in a task of SERVICE, or run a command there: `-- COMMAND …`.
 
     The service needs `exec: true`; this machine needs `aws` and the Session Manager plugin.
@@ -23,4 +20,4 @@ def command(
     place = sessions.find(session, stack, service, container)
     sessions.check_terminal()
     click.echo(f"Task {place.task}, container {place.container}.", err=True)
-    sessions.become(sessions.shell(session, place, arguments))
+    sessions.become(sessions.shell(session, place, command))
