@@ -1,9 +1,12 @@
 """Health checks of a task: what fits, what counts in a row, and how often is asked."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from sandbox.clock import Clock
-from sandbox.ecs.health import Check, HealthTracker, matches
+from sandbox.ecs.health import Check, HealthTracker, matches, target_check
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,29 @@ def test_what_is_healthy_is_checked_less_often_until_it_gives_a_wrong_answer() -
         left.append(len(answers))
     assert left == [4, 3, 3, 2, 2, 1, 0]
     assert check.tracker.state == "unhealthy"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (404, "Health checks failed with these codes: [404]"),
+        (TimeoutError(), "Request timed out"),
+        (ConnectionRefusedError(), "Health checks failed"),
+    ],
+)
+def test_an_event_says_what_a_target_has_answered(answer: int | Exception, reason: str) -> None:
+    """Amazon ECS service unhealthy event messages (ECS developer guide)."""
+
+    def http_get(*_: Any) -> int:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    group = {
+        "TargetGroupArn": "arn", "TargetGroupName": "web", "HealthyThresholdCount": 2, "UnhealthyThresholdCount": 2,
+        "HealthCheckIntervalSeconds": 10, "HealthCheckTimeoutSeconds": 5,
+    }  # fmt: skip
+    container: Any = SimpleNamespace(http_get=http_get)
+    check = target_check(group, {"containerName": "web", "containerPort": 4000}, container, 0)
+    assert not check.probe(5)
+    assert check.event() == f"(port 4000) is unhealthy in (target-group arn) due to (reason {reason})"

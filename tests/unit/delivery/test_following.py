@@ -35,6 +35,9 @@ class Aws(FakeAws):
     def _GetLogEvents(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"events": [{"message": f"{given['logStreamName']} {number}\n"} for number in range(given["limit"])]}
 
+    def _DescribeTargetGroups(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {"TargetGroups": [{"TargetGroupArn": given["TargetGroupArns"][0], "HealthCheckPath": "/healthz"}]}
+
     def _DescribeTargetHealth(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in self.health]}
 
@@ -156,6 +159,36 @@ def test_a_failure_says_what_serves_what_the_task_said_and_what_to_do(
 def test_what_serves_after_a_failure(aws: Aws, change: Callable[[Aws], None], serves: str) -> None:
     change(aws)
     assert next(iter(following.after_failure(aws.session(), "dev", "web", NOW))) == serves
+
+
+GROUP = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/1"
+CODES = "Health checks failed with these codes: [404]"
+
+
+@pytest.mark.parametrize(
+    ("message", "seen", "line"),
+    [
+        (f"(service dev-web) (task abc) (port 4000) is unhealthy in (target-group {GROUP}) due to (reason {CODES})", True,
+         f"The load balancer asked for /healthz at port 4000: {CODES}."),
+        (f"(service dev-web, taskSet ecs-svc/2) (task abc) (port 4000) is unhealthy in (target-group {GROUP}) due to (reason Request timed out)", False,
+         "The load balancer asked for port 4000: Request timed out."),
+        (f"service dev-web (port 4000) is unhealthy in target-group web due to (reason {CODES})", True,
+         f"The load balancer asked for port 4000: {CODES}."),
+        ("(service dev-web) has started 1 tasks: (task abc).", True, None),
+    ],
+)  # fmt: skip
+def test_what_the_load_balancer_has_asked_and_got_is_said(aws: Aws, message: str, seen: bool, line: str | None) -> None:
+    """Each form of the event that AWS documents, or that its users have shown."""
+    stopped = aws.task(aws.services["dev-web"]["taskDefinition"], B, "service:dev-web")
+    aws.tasks.append({**stopped, "stoppedAt": LATER, "stoppedReason": "Task failed ELB health checks"})
+    old = message.replace("4000", "9").replace("(reason ", "(reason once ")
+    aws.services["dev-web"]["events"] = [
+        {"message": message, "createdAt": NOW}, {"message": old, "createdAt": NOW - timedelta(seconds=1)},
+    ]  # fmt: skip
+    if not seen:
+        aws.refuse = {"DescribeTargetGroups": RefusedError("AccessDeniedException")}
+    lines = list(following.after_failure(aws.session(), "dev", "web", NOW))
+    assert [each for each in lines if each.startswith("The load balancer")] == ([line] if line else [])
 
 
 def test_a_failed_migration_is_the_task_that_failed(aws: Aws) -> None:

@@ -158,8 +158,6 @@ class Scheduler:
         deployment.not_before = now + self.scale(wait)
         if task.stop_code == "TaskFailedToStart":
             service.add_event(f"was unable to place a task. Reason: {reason}.")
-        elif reason.startswith("Task failed ELB"):
-            service.add_event(f"(task {task.id}) failed ELB health checks: {reason}.")
         breaker = self._breaker()
         if (
             deployment.status == "PRIMARY"

@@ -10,7 +10,7 @@ import http.client
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sandbox.containers.namespace import StartError
@@ -74,7 +74,8 @@ class Check:
     steady: float = 0.0
     due: float = 0.0
     started: float | None = None
-    last_problem: str = field(default="")
+    event: Callable[[], str] = lambda: ""
+    """What the service's events say of it when it has failed."""
 
     def run(self, now: float, clock: Clock) -> None:
         """Probe if it is time. `probe` answers None when the container gave no answer at all."""
@@ -122,16 +123,28 @@ def target_check(
     path = str(group.get("HealthCheckPath") or ("/AWS.ALB/healthcheck" if grpc else "/"))
     host = f"127.0.0.1:{port}"
 
+    reason = "Health checks failed"
+
     def probe(timeout: float) -> bool | None:
+        nonlocal reason
         if problem := refuses(port):
             LOGGER.warning("%s: %s", group["TargetGroupName"], problem)
+            reason = "Request timed out"
             return False
         try:
             if version == "HTTP1":
-                return matches(matcher, container.http_get(port, path, host, timeout))
-            return matches(matcher, container.http2_ask(port, path, host, timeout, grpc=grpc))
-        except (OSError, http.client.HTTPException):
+                answer = container.http_get(port, path, host, timeout)
+            else:
+                answer = container.http2_ask(port, path, host, timeout, grpc=grpc)
+        except (OSError, http.client.HTTPException) as error:
+            reason = "Request timed out" if isinstance(error, TimeoutError) else "Health checks failed"
             return None
+        reason = f"Health checks failed with these codes: [{answer}]"
+        return matches(matcher, answer)
+
+    def event() -> str:
+        # Amazon ECS service unhealthy event messages; the reasons are ELB's (TargetHealth: Description)
+        return f"(port {port}) is unhealthy in (target-group {group['TargetGroupArn']}) due to (reason {reason})"
 
     return Check(
         tracker=HealthTracker(int(group["HealthyThresholdCount"]), int(group["UnhealthyThresholdCount"])),
@@ -140,6 +153,7 @@ def target_check(
         grace=grace,
         failure=f"Task failed ELB health checks in (target-group {group['TargetGroupArn']})",
         probe=probe,
+        event=event,
         container=balancer["containerName"],
         steady=float(group["HealthCheckIntervalSeconds"]) * (int(group["HealthyThresholdCount"]) - 1),
     )

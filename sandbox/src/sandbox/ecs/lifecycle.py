@@ -174,6 +174,8 @@ class TaskRun:
                 self._note_container_health(check)
             counts = _of_load_balancer(check) or check.container in self.deciding
             if self.task.service_name and counts and check.failed(time.monotonic(), clock):
+                if event := check.event():
+                    self._tell(f"(task {self.task.id}) {event}")
                 self.task.request_stop("ServiceSchedulerInitiated", check.failure)
         if self.task.stop_requested.is_set() or self.running_since is None:
             return
