@@ -31,7 +31,7 @@ $(shell for tool in .venv/bin/python policy/.venv/bin/python deployments/.venv/b
 
 setup: .tools/ready policy/.venv/ready deployments/.venv/ready ## Install Python packages and the Pulumi CLI (the other targets do it by themselves)
 
-.venv/ready: pyproject.toml sandbox/pyproject.toml uv.lock tools/setup.py
+.venv/ready: pyproject.toml sandbox/pyproject.toml uv.lock tools/setup.py tools/programs.py
 	@$(or $(PYTHON),$(error Python 3.11 or newer is needed and none is on PATH. Install one, or name it: make setup PYTHON=/path/to/python)) -m tools.setup packages
 	@touch $@
 
@@ -43,7 +43,7 @@ deployments/.venv/ready: deployments/pyproject.toml deployments/uv.lock .venv/re
 	@$(BIN)/python -m tools.setup deployments
 	@touch $@
 
-.tools/ready: tools/go.mod tools/go.sum tools/setup.py .venv/ready
+.tools/ready: tools/go.mod tools/go.sum tools/setup.py tools/programs.py .venv/ready
 	@$(BIN)/python -m tools.setup cli
 	@touch $@
 
