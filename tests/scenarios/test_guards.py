@@ -138,7 +138,7 @@ def test_when_it_is_taken_back_nothing_is_left_to_do(local: Stack) -> None:
 
 def test_an_edit_of_the_template_that_was_rolled_back_is_taken_back_without_a_deployment(local: Stack) -> None:
     """What runs is what was released: the service keeps it."""
-    local.ok("redeploy", "hello", "--wait")
+    local.ok("redeploy", "hello", "--yes")
     before = running(local)
     local.edit(TEMPLATE, PLAIN, BROKEN)
     failed(local.run("up"))
