@@ -265,7 +265,7 @@ def test_a_rebuild_makes_another_image_of_the_same_upload(local: Stack) -> None:
     assert after["release"]["source_version"] == before["release"]["source_version"]
     assert after["release"]["release"] == before["release"]["release"] + 1
     refused = local.run("rebuild", "hello")
-    assert (refused.code, "nothing of hello is built here" in refused.err) == (1, True)
+    assert (refused.code, "hello is not built here: its images are pushed or promoted" in refused.err) == (1, True)
 
 
 def test_after_a_change_of_source_a_rollback_needs_no_push(local: Stack) -> None:
