@@ -15,17 +15,17 @@ from pipeline_steps.job import StepError
 from pipeline_steps.jobs import template_of
 from pipeline_steps.settings import Settings
 from releases.command_task import JOB_LABEL
+from releases.controllers import CONTROLLERS
 from releases.ecs import definition_fields, describe_revision, describe_service
 from releases.errors import DeliveryError
 from releases.names import aws_name, command_family
 from releases.record import Release
-from releases.service_state import ServiceState
 
 STARTED_BY = "delivery"
 """What the task says of its starter."""
 
 
-def start(session: boto3.Session, stack: str, state: ServiceState, release: Release, command: Sequence[str]) -> str:
+def start(session: boto3.Session, stack: str, service: str, release: Release, command: Sequence[str]) -> str:
     """Run a command as a job would run it; the ARN of its task.
 
     RunTask cannot override an image or leave out a container, so the command has a task definition of its own. It is
@@ -34,7 +34,7 @@ def start(session: boto3.Session, stack: str, state: ServiceState, release: Rele
     Args:
         session: AWS, as who may register, run and deregister, and pass the service's two roles.
         stack: the stack.
-        state: the service.
+        service: the service's name in the stack file.
         release: whose image it gets.
         command: it and its arguments.
 
@@ -42,16 +42,14 @@ def start(session: boto3.Session, stack: str, state: ServiceState, release: Rele
         DeliveryError: it was not started.
         botocore.exceptions.ClientError: AWS refuses.
     """
-    ecs, settings = session.client("ecs"), settings_of(session, stack, state.service)
-    service = describe_service(ecs, settings.cluster, settings.service)
-    revision = describe_revision(ecs, template_of(state.controller, service, release))
+    ecs, settings = session.client("ecs"), settings_of(session, stack, service)
+    described = describe_service(ecs, settings.cluster, settings.service)
+    revision = describe_revision(ecs, template_of(CONTROLLERS[settings.controller], described, release))
     try:
-        definition = _definition(
-            ecs, settings, revision, release, command_family(aws_name(stack, state.service)), command
-        )
+        definition = _definition(ecs, settings, revision, release, command_family(aws_name(stack, service)), command)
         registered = str(ecs.register_task_definition(**definition)["taskDefinition"]["taskDefinitionArn"])
         try:
-            return command_run.start(ecs, settings.cluster, service, registered, STARTED_BY, uuid.uuid4().hex)
+            return command_run.start(ecs, settings.cluster, described, registered, STARTED_BY, uuid.uuid4().hex)
         finally:
             with suppress(ClientError):  # a task that was started is to be followed, or it would be started again
                 ecs.deregister_task_definition(taskDefinition=registered)

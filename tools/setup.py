@@ -284,14 +284,18 @@ SOURCES = (
 )
 
 
+def build_program(program: Path, package: str, module: Path) -> None:
+    """Builds a program of the versions that its own Go module pins; Unavailable when Go cannot."""
+    if refusal := go_refusal(printed(shutil.which("go"), "version")):
+        raise Unavailable(refusal)
+    run_go(["build", "-v", "-ldflags", "-s -w", "-o", str(program), package], fetched, module)
+
+
 def install_actionlint() -> None:
     """Makes .tools/lint/actionlint the linter of GitHub's workflows that tools/actionlint pins. Go alone builds it."""
     say("actionlint → .tools/lint")
     try:
-        if refusal := go_refusal(printed(shutil.which("go"), "version")):
-            raise Unavailable(refusal)
-        package = "github.com/rhysd/actionlint/cmd/actionlint"
-        run_go(["build", "-v", "-ldflags", "-s -w", "-o", str(ACTIONLINT), package], fetched, ACTIONLINT_MODULE)
+        build_program(ACTIONLINT, "github.com/rhysd/actionlint/cmd/actionlint", ACTIONLINT_MODULE)
     except Unavailable as reason:
         raise SetupError(
             f"actionlint, which `make check` runs, cannot be built with Go: {reason}.\n"
@@ -306,10 +310,7 @@ def install_plugin() -> None:
         return
     say("Session Manager plugin → .tools/bin: building from Go modules, 2 minutes the first time, seconds after that")
     try:
-        if refusal := go_refusal(printed(shutil.which("go"), "version")):
-            raise Unavailable(refusal)
-        package = "github.com/aws/session-manager-plugin/src/sessionmanagerplugin-main"
-        run_go(["build", "-v", "-ldflags", "-s -w", "-o", str(PLUGIN), package], fetched, PLUGIN_MODULE)
+        build_program(PLUGIN, "github.com/aws/session-manager-plugin/src/sessionmanagerplugin-main", PLUGIN_MODULE)
     except Unavailable as reason:
         raise SetupError(
             f"The Session Manager plugin, which `exec` and `tunnel` need, cannot be built with Go: {reason}.\n"

@@ -136,9 +136,8 @@ def start(session: boto3.Session, chosen: Plan) -> str:
     """
     if chosen.job:
         return _start_job(session, chosen.stack, chosen.service, chosen.job)
-    state = read_state(session, chosen.stack, chosen.service)
     assert chosen.release is not None, "a plan with a command has a release"
-    return one_off.start(session, chosen.stack, state, chosen.release, chosen.command)
+    return one_off.start(session, chosen.stack, chosen.service, chosen.release, chosen.command)
 
 
 def _start_job(session: boto3.Session, stack: str, service: str, job: str) -> str:

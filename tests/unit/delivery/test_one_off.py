@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
@@ -17,10 +16,8 @@ from pipeline_steps_fakes import FakeSession
 from delivery import one_off
 from pipeline_steps.settings import VARIABLE, Settings
 from releases.command_task import JOB_LABEL
-from releases.controllers import CONTROLLERS
 from releases.errors import DeliveryError
 from releases.record import Release
-from releases.service_state import ServiceState
 
 Json = dict[str, Any]
 SETTINGS = Settings(
@@ -67,8 +64,7 @@ def aws(run: Callable[[Json], Json], **more: Callable[[Json], Json]) -> FakeSess
 
 
 def start(session: FakeSession) -> str:
-    state = cast(ServiceState, SimpleNamespace(service="web", controller=CONTROLLERS["ECS"]))
-    return one_off.start(cast(boto3.Session, session), "dev", state, RELEASE, ["bin/report", "--month", "11"])
+    return one_off.start(cast(boto3.Session, session), "dev", "web", RELEASE, ["bin/report", "--month", "11"])
 
 
 def test_it_is_the_proven_definition_with_the_released_image_and_the_command() -> None:

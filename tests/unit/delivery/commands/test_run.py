@@ -165,7 +165,7 @@ def test_a_command_runs_without_the_function_of_jobs(monkeypatch: pytest.MonkeyP
         "web: runs `bin/report --month 'the 11th'` now, with the image of release-3, sha256:released"
     ]
     assert module.run(session, chosen, said.append, shown.append, wait=True) == 3
-    assert started == [("dev", SimpleNamespace(release=RELEASE), RELEASE, ("bin/report", "--month", "the 11th"))]
+    assert started == [("dev", "web", RELEASE, ("bin/report", "--month", "the 11th"))]
     assert (said[0], shown) == (f"Started bin/report in {TASK}.", ["no such month"])
     assert "error: bin/report ended with exit code 3" in said
     assert aws.aws.called("Invoke") == []
