@@ -10,7 +10,7 @@ from graphlib import CycleError
 from typing import Any
 
 from components.notifications import commit_messages
-from components.notifications.slack_messages import MAX_PATTERN_LENGTH, longest_pattern_length
+from components.notifications.slack_rules import MAX_PATTERN_LENGTH, longest_pattern_length
 from components.service.alarms import MEASURES
 from components.service.connections import in_order, names_of
 from components.service.file_systems import NFS

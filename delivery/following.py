@@ -1,6 +1,5 @@
 """Following a release to its end: how far its deployment is, what to do after Ctrl-C, and why it has failed."""
 
-import re
 import statistics
 import time
 from collections import Counter
@@ -17,9 +16,9 @@ from delivery.durations import span
 from delivery.going_on import deployment_words
 from delivery.terminal import StatusLine
 from releases import stopped_tasks
-from releases.ecs import describe_service
 from releases.errors import EXPECTED, PROGRAM, DeliveryError
 from releases.failure import CODEBUILD_LINE, MARK, build_log, one_line
+from releases.health_check import asked
 from releases.names import aws_name, migration_family, release_tag
 from releases.pipeline import Pipeline, Until
 from releases.progress import Log
@@ -31,10 +30,6 @@ LAST = 5
 """Of so many releases the time is the usual one."""
 BAR = 20
 """Characters of the bar."""
-UNHEALTHY = re.compile(
-    r"\(port (?P<port>\d+)\) is unhealthy in \(?target-group (?P<group>[^)\s]+)\)? due to \(reason (?P<reason>.+)\)"
-)
-"""Of a service's events (ECS developer guide, Amazon ECS service unhealthy event messages)."""
 LINES = 10
 """Of a failed task's log."""
 BUILD_LINES = 20
@@ -99,8 +94,8 @@ class Following:
                 self.log(text)
             raise
         except DeliveryError as error:
-            below = list(after_failure(self._session, self._stack, self._service, self.began, execution))
-            raise DeliveryError(str(error), below) from None
+            below = after_failure(self._session, self._stack, self._service, self.began, execution)
+            raise DeliveryError(str(error), [line for line in below if line not in str(error)]) from None
         finally:
             self._line.clear()
 
@@ -258,28 +253,12 @@ def after_failure(
         task = stopped_tasks.last_failed(ecs, state.cluster, state.name, migration_family(name), began)
         if task is not None:
             yield f"Its last task stopped: {stopped_tasks.why(task)}"
-            yield from _health_check(session, state, began)
+            yield from filter(None, [asked(session, state.cluster, state.name, began)])
             yield from (f"  | {line}" for line in stopped_tasks.log_end(session, task)[-LINES:])
     yield (
         f"All of its log: `{PROGRAM} logs {service} --stack {stack} {which}`. Fix it and release again; "
         f"`{PROGRAM} status {service} --stack {stack}` says what runs."
     )
-
-
-def _health_check(session: boto3.Session, state: ServiceState, began: datetime) -> Iterator[str]:
-    """What a load balancer has asked a task that it then called unhealthy, and what it got, by the service's events."""
-    described = describe_service(session.client("ecs"), state.cluster, state.name)
-    recent = (each["message"] for each in described.get("events", []) if each["createdAt"] >= began)
-    unhealthy = next(filter(None, map(UNHEALTHY.search, recent)), None)
-    if unhealthy is None:
-        return
-    asked = f"port {unhealthy['port']}"
-    if unhealthy["group"].startswith("arn:"):
-        with suppress(ClientError):
-            elbv2 = session.client("elbv2")
-            (group,) = elbv2.describe_target_groups(TargetGroupArns=[unhealthy["group"]])["TargetGroups"]
-            asked = f"{group['HealthCheckPath']} at {asked}"
-    yield f"The load balancer asked for {asked}: {unhealthy['reason']}."
 
 
 def _serving(session: boto3.Session, stack: str, state: ServiceState) -> str:

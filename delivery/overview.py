@@ -126,7 +126,7 @@ def overview(session: boto3.Session, stack: str, address: Address) -> list[Overv
             waits=[*waits(state, stack, now), *([f"it waits for its first upload, to {upload}"] if upload else [])],
             asleep=release is not None and name in asleep,
             jobs=running_jobs(tasks, stack, name),
-            failure=None if upload else state.pipeline.failure,
+            failure=_failure(state, pipeline) if upload is None else None,
             disagreement=disagrees.summary if disagrees else None,
             repair=repair_command(stack, name) if disagrees else None,
             edit=edit.words if (edit := failed_edit(session, stack, state)) else None,
@@ -136,6 +136,12 @@ def overview(session: boto3.Session, stack: str, address: Address) -> list[Overv
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(look, sorted(states)))
+
+
+def _failure(state: ServiceState, pipeline: Pipeline) -> str | None:
+    """Where the newest delivery has failed and why; only where one has, its actions are asked for."""
+    newest = pipeline.newest() if state.pipeline.failure else None
+    return pipeline.causes(newest[0]) or state.pipeline.failure if newest else None
 
 
 def sleeping(session: boto3.Session, states: Sequence[ServiceState]) -> set[str]:

@@ -13,6 +13,7 @@ stopped is a failure, whoever did that.
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -21,6 +22,7 @@ from pipeline_steps.job import Done, Job, Outcome, StepError, Waiting
 from pipeline_steps.settings import Settings
 from releases import service_deployments
 from releases.ecs import definition_fields, describe_revision, describe_service, newest_event
+from releases.health_check import asked
 from releases.record import EXECUTION_LABEL, Release
 from releases.service_deployments import ServiceDeployment
 
@@ -118,7 +120,8 @@ class _Step:
             if self._first():  # there is nothing to go back to
                 self._update(desiredCount=0)
                 raise StepError(
-                    f"The first release failed and the service is back at 0 tasks: {reason}. {newest_event(service)}"
+                    f"{self._unhealthy(progress)}The first release failed and the service is back at 0 tasks: "
+                    f"{reason}. {newest_event(service)}"
                 )
             print(f"Going back: {reason}")
             service_deployments.roll_back(self._ecs, last.arn)
@@ -142,8 +145,16 @@ class _Step:
             raise StepError(
                 f"The service runs {service['taskDefinition']}, not {progress.revision}. {newest_event(service)}"
             )
-        reasons = " ".join(text for text in (progress.given_up, last.reason, newest_event(service)) if text)
-        raise StepError(f"The deployment of {progress.revision} has ended as {last.status}: {reasons}")
+        reasons = progress.given_up, last.reason, newest_event(service)
+        raise StepError(
+            f"{self._unhealthy(progress)}The deployment of {progress.revision} has ended as {last.status}: "
+            + " ".join(filter(None, reasons))
+        )
+
+    def _unhealthy(self, progress: Progress) -> str:
+        since = datetime.fromtimestamp(progress.since, UTC)
+        words = asked(self._session, self._settings.cluster, self._settings.service, since)
+        return f"{words} " if words else ""
 
 
 def cloned(definition: Json, containers: Any, image: str, execution: str) -> dict[str, Any]:

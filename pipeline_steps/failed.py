@@ -79,7 +79,7 @@ def of_action(session: boto3.Session, pipeline: str, action: Action, *, fresh: b
     Raises:
         NotListedYet: the log is not whole yet.
     """
-    message, log = failure.reason(action), ""
+    message, log = failure.with_health_check(session, action, failure.reason(action)), ""
     if lines := _build_log(session, action):
         if fresh and COMMAND_FAILED in message and not _has_failed(lines):
             raise NotListedYet("The build's log has not come as far as its failure")

@@ -9,6 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from releases.health_check import asked
+
 Action = Mapping[str, Any]
 """An element of ListActionExecutions' `actionExecutionDetails`."""
 
@@ -41,13 +43,14 @@ def cause(lines: Iterable[str]) -> str:
 
 
 def cause_of(session: Any, action: Action) -> str:
-    """Why an action has failed: CodePipeline's words, or of a build's failed command its own.
+    """Why an action has failed: CodePipeline's words, before them what a load balancer asked for and got; or of a
+    build's failed command its own words.
 
     A log that cannot be read is done without.
     """
     message = reason(action)
     if COMMAND_FAILED not in message:
-        return message
+        return with_health_check(session, action, message)
     try:
         return last_words(message, build_log(session, action))
     except ClientError:
@@ -59,6 +62,23 @@ def reason(action: Action) -> str:
     result = action.get("output", {}).get("executionResult", {})
     message = result.get("errorDetails", {}).get("message") or result.get("externalExecutionSummary", "")
     return one_line(message) or NO_REASON
+
+
+def with_health_check(session: Any, action: Action, message: str) -> str:
+    """Why an action has failed; of CodePipeline's ECS action it begins with what a load balancer asked for and got.
+
+    CodePipeline's own words name the target group at most, neither path nor port.
+
+    Args:
+        session: AWS.
+        action: the action.
+        message: CodePipeline's.
+    """
+    if action["input"]["actionTypeId"].get("provider") != "ECS":
+        return message
+    deployed = action["input"]["configuration"]
+    during = action["startTime"], action["lastUpdateTime"]
+    return f"{asked(session, deployed['ClusterName'], deployed['ServiceName'], *during)} {message}".lstrip()
 
 
 def last_words(message: str, lines: Sequence[str]) -> str:

@@ -147,12 +147,15 @@ class Pipeline:
     def failure_reason(self, execution: str) -> str:
         """How an execution ended, with the causes of the actions that failed, in one line."""
         status, summary = self._status(execution)
-        causes = "; ".join(
+        return f"ended as {status}: {self.causes(execution) or one_line(summary) or NO_REASON}"
+
+    def causes(self, execution: str) -> str:
+        """The actions of an execution that failed, each with why, in one line; "" when none did."""
+        return "; ".join(
             f"{action['stageName']} / {action['actionName']}: {cause_of(self._session, action)}"
             for action in self.actions(execution)
             if action["status"] in ("Failed", "Abandoned")
         )
-        return f"ended as {status}: {causes or one_line(summary) or NO_REASON}"
 
     def failure(self) -> str | None:
         """How the newest execution ended, when that was without success; None when it succeeded or goes on."""

@@ -40,18 +40,20 @@ def read_failures(
     builds_arn: pulumi.Input[str],
     logs_arn: pulumi.Input[str],
     tasks_logs_arn: pulumi.Input[str],
+    services_arn: pulumi.Input[str],
     sources_arn: pulumi.Input[str],
 ) -> list[Statement]:
     """Reads why executions have ended.
 
-    The builds, logs and sources are those of all services, by a pattern: a role's policies have 10,240 characters,
-    which a stack's services would fill.
+    The builds, logs, ECS services and sources are those of all services, by a pattern: a role's policies have 10,240
+    characters, which a stack's services would fill.
 
     Args:
         pipeline_arns: whose executions.
         builds_arn: the CodeBuild projects.
         logs_arn: what they log.
         tasks_logs_arn: what the services' tasks log.
+        services_arn: the ECS services, whose events say why a load balancer took a task for unhealthy.
         sources_arn: what was uploaded.
     """
     return [
@@ -59,8 +61,15 @@ def read_failures(
         allow("ReadBuilds", "codebuild:BatchGetBuilds", [builds_arn]),
         allow("ReadLogs", "logs:GetLogEvents", [logs_arn]),
         allow("SearchTasksLogs", "logs:FilterLogEvents", [tasks_logs_arn]),
+        allow("ReadEvents", "ecs:DescribeServices", [services_arn]),
+        read_health_checks(),
         *read_upload(sources_arn),
     ]
+
+
+def read_health_checks() -> Statement:
+    """Reads which path the load balancer's health checks ask for; takes no resource."""
+    return allow("ReadHealthChecks", "elasticloadbalancing:DescribeTargetGroups", EVERYTHING)
 
 
 def keep_reports(reports_arn: pulumi.Input[str]) -> list[Statement]:
@@ -337,6 +346,7 @@ def deploy_natively(
         allow(
             "FollowDeployments", "ecs:DescribeServiceDeployments StopServiceDeployment", [service_arn, deployments_arn]
         ),
+        read_health_checks(),
     ]
 
 

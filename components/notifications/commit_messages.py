@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from components.notifications.slack_messages import EXECUTION, EXECUTION_PAGE, INPUT_PATHS, console_url
+from components.notifications.slack_messages import EXECUTION, EXECUTION_PAGE, INPUT_PATHS
+from components.notifications.slack_rules import console_url
 from components.scope import Scope
 from releases.events import FAILED, RELEASED, SOURCE, STARTED
 from releases.names import release_tag

@@ -177,6 +177,7 @@ class CommitFeedback(pulumi.ComponentResource):
                     builds_arn=scope.arn("codebuild", f"project/{scope.name('*')}"),
                     logs_arn=scope.arn("logs", f"log-group:{build_log_group(scope.name('*'))}:log-stream:*"),
                     tasks_logs_arn=scope.arn("logs", f"log-group:{log_group(scope.name('*'))}"),
+                    services_arn=scope.arn("ecs", f"service/{scope.cluster}/{scope.name('*')}"),
                     sources_arn=pulumi.Output.concat(args["store"].arn, f"/{SOURCES}/*"),
                 ),
                 *delivery_policies.keep_reports(pulumi.Output.concat(args["store"].arn, f"/{FOLDER}/*")),

@@ -11,7 +11,8 @@ import pulumi_aws as aws
 from components.iam import policies
 from components.iam.roles import retry_until_role_is_known, service_role
 from components.notifications.dead_letter_queue import dead_letter_queue
-from components.notifications.slack_messages import Level, event_pattern, messages, webhook_transformer
+from components.notifications.slack_messages import Level, messages
+from components.notifications.slack_rules import event_pattern, webhook_transformer
 from components.scope import Scope
 
 MESSAGES_PER_SECOND = 1

@@ -1,27 +1,16 @@
-"""What Slack is told: which events, and in which words.
-
-Each message is an EventBridge rule's pattern and its target's input transformer, which makes the body that Slack's
-incoming webhooks take. What an event says stands in `plain_text` blocks, where Slack reads no markup. The last block
-has the links, as markup, of nothing but names and addresses that AWS gives.
-"""
+"""What Slack is told: which events, and in which words; `slack_rules.py` makes EventBridge's rules of it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-import pulumi_aws as aws
-
-from components.scope import Scope
 from releases.errors import PROGRAM
 from releases.events import JOB_FAILED, JOB_SKIPPED, NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
 from releases.failure import TOLD
 from releases.names import aws_name, log_group, release_tag
 
-MAX_TEMPLATE_LENGTH, MAX_PATTERN_LENGTH = 8192, 2048
-"""Characters (EventBridge, PutTargets: InputTransformer.InputTemplate; service quotas: event pattern size)."""
 SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
 Subject = Literal["pipeline", "service", "hook", "task", "job", "alarm", "image"]
 Level = Literal["failures", "releases", "all"]
@@ -95,9 +84,6 @@ MORE_PATHS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """By the events' `source`: what else a message may have of its event, if it names it."""
-Transformer: TypeAlias = "aws.cloudwatch.EventTargetInputTransformerArgsDict"
-LINK_START, LINK_END = "\ue000", "\ue001"
-"""Of a link in Slack's markup. Angle brackets are variables to EventBridge, so they become JSON's escapes."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +169,7 @@ MESSAGES: Mapping[str, Message] = {
         ACTION,
         {
             "state": ["FAILED"],
-            "type": {"category": [{"anything-but": ["Source", "Approval"]}]},
+            "type": {"category": [{"anything-but": ["Source", "Approval", "Deploy"]}]},
             # By its exit status a build has told the cause itself (docs/aws-assumptions.md).
             "execution-result": {
                 "external-execution-summary": [
@@ -193,6 +179,15 @@ MESSAGES: Mapping[str, Message] = {
             },
         },
         ["<action>: <reason>"],
+        extra_link="details",
+    ),
+    # What a load balancer asked for is in no event; a step of this project's own says it by itself.
+    "not_deployed": Message(
+        "<pipeline> has failed in <stage>",
+        FAILURE,
+        ACTION,
+        {"state": ["FAILED"], "type": {"category": ["Deploy"]}},
+        ["<action>: <reason>", f"Path, port and answer of a failed health check: `{PROGRAM} status {OF}`"],
         extra_link="details",
     ),
     "released": Message(
@@ -327,70 +322,3 @@ def messages(level: Level, *, jobs: bool) -> dict[str, Message]:
     """
     known = {**MESSAGES, **(JOB_MESSAGES if jobs else {})}
     return {kind: each for kind, each in known.items() if LEVELS.index(each.level) <= LEVELS.index(level)}
-
-
-def event_pattern(message: Message, scope: Scope, pipelines: Sequence[str]) -> str:
-    """Which events a message is for, as a rule's JSON: those of this stack, and of no other.
-
-    Args:
-        message: what is told.
-        scope: the stack.
-        pipelines: its pipelines' names, which its services' composite alarms and repositories have too.
-    """
-    detail = dict(message.detail)
-    events: dict[str, Any] = {"source": [message.source], "detail-type": [message.detail_type], "detail": detail}
-    match message.subject:
-        case "pipeline" | "job":
-            detail["pipeline"] = list(pipelines)
-        case "alarm":
-            detail["alarmName"] = list(pipelines)
-        case "image":
-            detail["repository-name"] = list(pipelines)
-        case "service":
-            events["resources"] = [{"prefix": scope.arn("ecs", f"service/{scope.cluster}/{scope.name('')}")}]
-        case "hook":  # whose resource is the service deployment (ECS, hook state change events)
-            detail["serviceArn"] = [{"prefix": scope.arn("ecs", f"service/{scope.cluster}/{scope.name('')}")}]
-        case "task":  # a service's; a migration's are told by its build
-            cluster = scope.arn("ecs", f"cluster/{scope.cluster}")
-            detail |= {"clusterArn": [cluster], "group": [{"prefix": f"service:{scope.name('')}"}]}
-    return json.dumps(events, separators=(",", ":"))
-
-
-def longest_pattern_length(pipelines: Sequence[str]) -> int:
-    """Characters of the longest pattern, which must not be more than LONGEST_PATTERN: one that names all pipelines."""
-    nowhere = Scope(stack="", partition="", region="", account="")
-    known = messages("all", jobs=True).values()
-    return max(len(event_pattern(message, nowhere, pipelines)) for message in known)
-
-
-def console_url(scope: Scope, page: str) -> str:
-    """The address of a page of the AWS console."""
-    of_stack = page.format(region=scope.region, stack=scope.stack, cluster=scope.cluster, account=scope.account)
-    return f"https://{scope.region}.console.aws.amazon.com/{of_stack}"
-
-
-def webhook_transformer(message: Message, scope: Scope, *, production: bool) -> Transformer:
-    """What an incoming webhook of Slack's takes.
-
-    Args:
-        message: what to say.
-        scope: the stack.
-        production: whether it stands out.
-    """
-    title = f"{'🚨 ' if production else ''}[{scope.stack}] {message.title}"
-    pages = LINKS[message.subject].items()
-    links = [f"{LINK_START}{console_url(scope, page)}|{label}{LINK_END}" for label, page in pages]
-    if message.extra_link:
-        links.append(f"<{message.extra_link}>")
-    blocks = [
-        {"type": "header", "text": {"type": "plain_text", "text": title}},
-        *(
-            {"type": "section", "text": {"type": "plain_text", "text": line.replace(STACK, scope.stack)}}
-            for line in message.lines
-        ),
-        {"type": "context", "elements": [{"type": "mrkdwn", "text": " · ".join(links)}]},
-    ]
-    body = {"text": title, "attachments": [{"color": message.color, "blocks": blocks}]}
-    template = json.dumps(body, ensure_ascii=False).replace(LINK_START, r"\u003c").replace(LINK_END, r"\u003e")
-    used = {name: path for name, path in MORE_PATHS[message.source].items() if f"<{name}>" in template}
-    return {"input_paths": {**INPUT_PATHS[message.subject], **used}, "input_template": template}

@@ -100,7 +100,6 @@ def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
     says = "print('s3cret: Read-only file system: /srv/cache', flush=True)\n"
     done = local.ship("hello", apps.make("sick", status=500, server=says + SERVER), *NAMED)
     why = cause(local, done, "Deploy / Deploy")
-    assert why.startswith("(service local-hello) (deployment ") or "circuit breaker" in why
     entries = told(local, before)
     assert [state for state, _ in states(entries)] == ["pending", "failure"]
     assert states(entries)[1][1].startswith("Deploy: Read-only file system: /srv/cache. ")
@@ -108,6 +107,13 @@ def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
     (comment,) = [entry["body"] for entry in entries if "body" in entry]
     assert "circuit breaker: tasks failed ELB health checks" in comment
     assert "Last stopped task: Task failed ELB health checks" in comment
+    asked = "The load balancer asked for /healthz at port 4000: Health checks failed with these codes: [500]."
+    assert (asked in comment, why.startswith(asked)) == (True, True)
+    (service,) = [each for each in local.ok("status", "--json").json if each["service"] == "hello"]
+    assert service["failure"] == f"Deploy / Deploy: {why}"
+    assert f"Deploy / Deploy: {why}" in [
+        each.get("cause") for each in local.ok("history", "hello", "--all", "--json").json
+    ]
 
 
 def test_nothing_was_left_undelivered(local: Stack) -> None:

@@ -123,6 +123,8 @@ def test_a_deployment_that_is_rolled_back(local: Stack, apps: Apps) -> None:
     assert service.endswith(":service/local/local-hello")
     assert reason == "Reason: ECS deployment circuit breaker: tasks failed ELB health checks."
     assert "circuit breaker" in messages[4][1]
+    command = "`sandbox status SERVICE --stack local`"
+    assert messages[4][2] == f"Path, port and answer of a failed health check: {command}"
 
 
 def test_an_edit_that_is_rolled_back(local: Stack, apps: Apps) -> None:

@@ -7,7 +7,7 @@ PARTS = "(-logs|-role|-policy)?"
 GONE = re.compile(rf"({STEP}|commits-report){PARTS}|commits-ended-report")
 NEW = re.compile(
     rf"([\w-]+-steps|commits-report){PARTS}|commits-report-permission|delivery-store-steps|commits-ended-report"
-    r"|slack-(not_packaged|vulnerable)(-target)?|[\w-]+-execution-key-own-policy"
+    r"|slack-(not_(packaged|deployed)|vulnerable)(-target)?|[\w-]+-execution-key-own-policy"
 )
 CHANGED = {
     "aws:codepipeline/pipeline:Pipeline": {"stages", "variables"},

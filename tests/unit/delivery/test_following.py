@@ -1,5 +1,6 @@
 """Following a release: how far its deployment is, what Ctrl-C leaves, and what is said after a failure."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -163,32 +164,31 @@ def test_what_serves_after_a_failure(aws: Aws, change: Callable[[Aws], None], se
 
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/1"
 CODES = "Health checks failed with these codes: [404]"
+UNHEALTHY = f"(service dev-web) (task abc) (port 4000) is unhealthy in (target-group {GROUP}) due to (reason {CODES})"
+ASKED = f"The load balancer asked for /healthz at port 4000: {CODES}."
 
 
-@pytest.mark.parametrize(
-    ("message", "seen", "line"),
-    [
-        (f"(service dev-web) (task abc) (port 4000) is unhealthy in (target-group {GROUP}) due to (reason {CODES})", True,
-         f"The load balancer asked for /healthz at port 4000: {CODES}."),
-        (f"(service dev-web, taskSet ecs-svc/2) (task abc) (port 4000) is unhealthy in (target-group {GROUP}) due to (reason Request timed out)", False,
-         "The load balancer asked for port 4000: Request timed out."),
-        (f"service dev-web (port 4000) is unhealthy in target-group web due to (reason {CODES})", True,
-         f"The load balancer asked for port 4000: {CODES}."),
-        ("(service dev-web) has started 1 tasks: (task abc).", True, None),
-    ],
-)  # fmt: skip
-def test_what_the_load_balancer_has_asked_and_got_is_said(aws: Aws, message: str, seen: bool, line: str | None) -> None:
-    """Each form of the event that AWS documents, or that its users have shown."""
+def test_what_the_load_balancer_asked_for_and_got_is_said(aws: Aws) -> None:
     stopped = aws.task(aws.services["dev-web"]["taskDefinition"], B, "service:dev-web")
     aws.tasks.append({**stopped, "stoppedAt": LATER, "stoppedReason": "Task failed ELB health checks"})
-    old = message.replace("4000", "9").replace("(reason ", "(reason once ")
-    aws.services["dev-web"]["events"] = [
-        {"message": message, "createdAt": NOW}, {"message": old, "createdAt": NOW - timedelta(seconds=1)},
-    ]  # fmt: skip
-    if not seen:
-        aws.refuse = {"DescribeTargetGroups": RefusedError("AccessDeniedException")}
-    lines = list(following.after_failure(aws.session(), "dev", "web", NOW))
-    assert [each for each in lines if each.startswith("The load balancer")] == ([line] if line else [])
+    aws.services["dev-web"]["events"] = [{"message": UNHEALTHY, "createdAt": NOW}]
+    assert ASKED in following.after_failure(aws.session(), "dev", "web", NOW)
+    assert ASKED not in following.after_failure(aws.session(), "dev", "web", NOW + timedelta(seconds=1))
+
+
+def test_what_the_cause_says_is_not_said_again_below_it(aws: Aws) -> None:
+    stopped = aws.task(aws.services["dev-web"]["taskDefinition"], B, "service:dev-web")
+    aws.tasks.append({**stopped, "stoppedAt": LATER, "stoppedReason": "Task failed ELB health checks"})
+    aws.services["dev-web"]["events"] = [{"message": UNHEALTHY, "createdAt": NOW}]
+    deploy = action("Deploy", "Deploy", "Deploy", "Failed", startTime=NOW, lastUpdateTime=NOW)
+    deploy["input"] = {
+        "actionTypeId": {"category": "Deploy", "provider": "ECS"},
+        "configuration": {"ClusterName": "dev", "ServiceName": "dev-web"},
+    }
+    execution = aws.executing("Failed", deploy)
+    with pytest.raises(DeliveryError, match=re.escape(f"Deploy / Deploy: {ASKED}")) as failed:
+        following.follow(aws.session(), "dev", "web", execution, lambda _: None)
+    assert [line for line in failed.value.more if line.startswith("The load balancer")] == []
 
 
 def test_a_failed_migration_is_the_task_that_failed(aws: Aws) -> None:

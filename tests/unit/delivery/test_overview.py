@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from click import unstyle
-from delivery_aws import REGISTRY, STACK, FakeAws, digest
+from delivery_aws import REGISTRY, STACK, FakeAws, action, digest
 
 from delivery.command_line import at_aws
 from delivery.overview import Overview, overview
@@ -137,10 +137,22 @@ def test_what_is_in_flight_disagrees_with_nothing_yet(aws: FakeAws) -> None:
 
 
 def test_where_the_last_delivery_has_failed(aws: FakeAws) -> None:
-    aws.pipeline["stages"] = [
-        {"stageName": "Build", "latestExecution": {"pipelineExecutionId": "a", "status": "Failed"}}
-    ]
+    result = {"errorDetails": {"message": "no such file"}}
+    execution = aws.executing("Failed", action("Build", "Build", "Build", "Failed", result=result))
+    latest = {"pipelineExecutionId": execution, "status": "Failed"}
+    aws.pipeline["stages"] = [{"stageName": "Build", "latestExecution": latest}]
+    assert look(aws)[0].failure == "Build / Build: no such file"
+
+
+def test_a_delivery_has_failed_of_which_no_action_has(aws: FakeAws) -> None:
+    latest = {"pipelineExecutionId": aws.executing("Failed"), "status": "Failed"}
+    aws.pipeline["stages"] = [{"stageName": "Build", "latestExecution": latest}]
     assert look(aws)[0].failure == "Build: Failed"
+
+
+def test_the_actions_of_a_delivery_that_has_not_failed_are_not_asked_for(aws: FakeAws) -> None:
+    look(aws)
+    assert "ListPipelineExecutions" not in {operation for _, operation, _ in aws.calls}
 
 
 def test_a_stack_without_services() -> None:

@@ -52,6 +52,7 @@ class Step:
     state: Json = field(default_factory=dict)
     seconds: float = 30.0
     minutes: int = 20
+    events: Sequence[Json] = ()
     aws: FakeSession = field(init=False)
     waited: list[str] = field(default_factory=list)
     end: str = ""
@@ -83,7 +84,10 @@ class Step:
                         "taskDefinition": runs_now,
                         "desiredCount": self.desired,
                         "deployments": [primary],
-                        "events": [{"message": "(service dev-web) says so."}],
+                        "events": [
+                            {"message": "(service dev-web) says so.", "createdAt": datetime.fromtimestamp(NOW, UTC)},
+                            *self.events,
+                        ],
                     }
                 ]
             }
@@ -96,6 +100,7 @@ class Step:
             "RegisterTaskDefinition": lambda _: {"taskDefinition": {"taskDefinitionArn": CLONE}},
             "GetParameter": lambda _: {"Parameter": {"Value": self.record, "Version": 2}},
             "StopServiceDeployment": lambda _: self.stop,
+            "DescribeTargetGroups": lambda _: {"TargetGroups": [{"HealthCheckPath": "/healthz"}]},
         })  # fmt: skip
         settings = Settings(
             pipeline="dev-web", cluster="dev", service="dev-web", controller="ECS", containers=("web",), sidecars=("log",),
@@ -177,6 +182,15 @@ def test_whatever_went_back_or_was_stopped_is_a_failure(monkeypatch: pytest.Monk
         f"The deployment of {CLONE} has ended as {status}: Alarm detected. (service dev-web) says so."
     )
     assert len(step.aws.called("UpdateService")) == 1, "of what was released before, tasks stay"
+
+
+def test_what_a_load_balancer_asked_for_and_got_is_said_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "(service dev-web) (task t) (port 4000) is unhealthy in (target-group arn:group) due to (reason Request timed out)"
+    looks = [FIRST, mine("IN_PROGRESS"), mine("ROLLBACK_SUCCESSFUL")]
+    for after, words in ((60, "The load balancer asked for /healthz at port 4000: Request timed out. "), (-60, "")):
+        events = [{"message": message, "createdAt": datetime.fromtimestamp(NOW + after, UTC)}]
+        step = Step(looks, runs=[OLD, CLONE, OLD], events=events).run(monkeypatch)
+        assert step.failure.startswith(f"{words}The deployment of {CLONE} has ended as ROLLBACK_SUCCESSFUL")
 
 
 def test_another_revision_that_runs_in_the_end_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ SOURCE = {"BucketName": "store", "ObjectKey": "sources/a/source.zip", "VersionId
 NAMED = {"commit": COMMIT, "repository": "team/a"}
 NOW = 1_700_000_000.0
 BEGAN = datetime.fromtimestamp(1000.5, UTC)
+ENDED = datetime.fromtimestamp(1900.5, UTC)
 COMMAND = (
     "Build terminated with state: FAILED. Phase: BUILD, Code: COMMAND_EXECUTION_ERROR, Message: Error while executing "
     "command: python3 -m package. Reason: exit status 1"
@@ -36,7 +37,8 @@ PHASE = "[Container] 2026/01/01 00:00:00 Phase complete: BUILD State: FAILED"
 def action(name: str, stage: str, status: str = "Succeeded", provider: str = "CodeBuild", **output: Any) -> Json:
     return {
         "actionName": name, "stageName": stage, "status": status, "output": output, "startTime": BEGAN,
-        "actionExecutionId": f"run-of-{name}", "input": {"actionTypeId": {"provider": provider}},
+        "lastUpdateTime": ENDED, "actionExecutionId": f"run-of-{name}",
+        "input": {"actionTypeId": {"provider": provider}, "configuration": {"ClusterName": "dev", "ServiceName": "dev-a"}},
     }  # fmt: skip
 
 
@@ -66,6 +68,7 @@ class Aws(FakeSession):
             "ListActionExecutions": lambda _: {"actionExecutionDetails": actions},
             "HeadObject": lambda _: {"Metadata": NAMED if metadata is None else metadata},
             "BatchGetBuilds": lambda _: {"builds": [{"logs": {"groupName": "g", "streamName": "s"}}]},
+            "DescribeServices": lambda _: {"services": [{"events": []}]},
             "FilterLogEvents": lambda _: {"events": []},
             "GetLogEvents": lambda _: {"events": [{"message": "```no```\n"}, {"message": "such column\n"}]},
             "PutEvents": lambda _: {"FailedEntryCount": 0},
@@ -251,6 +254,16 @@ def test_a_read_only_root_s_refusal_names_the_file_and_repeats_no_line(line: str
         patterns = [f'"{each}"' for each in failures.READ_ONLY]
         assert all(search in [{**common, "filterPattern": each} for each in patterns] for search in searches)
         assert {**common, "filterPattern": f'"{words}"'} in searches
+
+
+def test_what_a_load_balancer_asked_for_and_got_is_said_first() -> None:
+    aws = Aws([source(), packaged(), failed("Deploy", "Deploy", "it did not become stable", "ECS")])
+    unhealthy = "(port 80) is unhealthy in (target-group arn:group) due to (reason Request timed out)"
+    aws.answers["DescribeServices"] = lambda _: {"services": [{"events": [{"message": unhealthy, "createdAt": ENDED}]}]}
+    aws.answers["DescribeTargetGroups"] = lambda _: {"TargetGroups": [{"HealthCheckPath": "/up"}]}
+    (event,) = run(aws)
+    asked = "The load balancer asked for /up at port 80: Request timed out."
+    assert event["Detail"]["message"] == f"{asked} it did not become stable"
 
 
 def test_nothing_is_looked_for_where_no_task_has_run() -> None:

@@ -11,7 +11,8 @@ import boto3
 import pytest
 from pipeline_steps_fakes import FakeSession
 
-from components.notifications.slack_messages import MESSAGES, webhook_transformer
+from components.notifications.slack_messages import MESSAGES
+from components.notifications.slack_rules import webhook_transformer
 from components.scope import Scope
 from pipeline_steps import report
 from releases.failure import marked
@@ -31,6 +32,8 @@ LOG = [
     "[Container] 2026/01/01 00:00:01 Phase complete: BUILD State: FAILED\n",
 ]
 MIGRATION = "The migration ended with exit code 1: bin/migrate: no such file. Its log: /ecs/dev-web, stream s"
+ASKED = "The load balancer asked for /healthz at port 80: Request timed out."
+EVENT = "(service dev-web) (port 80) is unhealthy in (target-group arn:group) due to (reason Request timed out)"
 UNHEALTHY = "ECS deployment circuit breaker: tasks failed ELB health checks."
 ROLLED_BACK = (
     "The service runs repository@sha256:0 in web, not sha256:1: it was rolled back. (service dev-web) is steady."
@@ -40,7 +43,7 @@ FAILURES = {
     "build": ("Package", "Package", "CodeBuild", "Build", COMMAND, "Dockerfile:2: exit code: 3"),
     "build that was not begun": ("Package", "Package", "CodeBuild", "Build", "No capacity\nfor it", "No capacity for it"),
     "migration": ("Deploy", "Migrate", "Lambda", "Invoke", MIGRATION, MIGRATION),
-    "health check": ("Deploy", "Deploy", "ECS", "Deploy", f"{UNHEALTHY}\n", UNHEALTHY),
+    "health check": ("Deploy", "Deploy", "ECS", "Deploy", f"{UNHEALTHY}\n", f"{ASKED} {UNHEALTHY}"),
     "rollback": ("Deploy", "Release", "Lambda", "Invoke", ROLLED_BACK, ROLLED_BACK),
 }  # fmt: skip
 PIPELINE: Json = {"name": "dev-web", "stages": [{"name": stage, "actions": []} for stage in ("Package", "Deploy")]}
@@ -50,10 +53,12 @@ def session(stage: str, action: str, provider: str, category: str, message: str)
     """An account in which one execution has failed."""
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     kind = {"provider": provider, "category": category}
+    configuration = {"ClusterName": "dev", "ServiceName": "dev-web"}
     result = {"externalExecutionId": "p:1", "externalExecutionSummary": message, "errorDetails": {"message": message}}
     failed = {
         "stageName": stage, "actionName": action, "status": "Failed", "actionExecutionId": "a", "startTime": moment,
-        "lastUpdateTime": moment, "input": {"actionTypeId": kind}, "output": {"executionResult": result},
+        "lastUpdateTime": moment, "output": {"executionResult": result},
+        "input": {"actionTypeId": kind, "configuration": configuration},
     }  # fmt: skip
     packaged = {"COMMIT": "0" * 40, "COMMIT_REPOSITORY": "team/web"}
     source = {"BucketName": "b", "ObjectKey": "sources/a/source.zip", "VersionId": "v"}
@@ -75,6 +80,8 @@ def session(stage: str, action: str, provider: str, category: str, message: str)
             "events": [] if "nextToken" in given else [{"message": line} for line in LOG],
             "nextForwardToken": "end",
         },
+        "DescribeServices": lambda _: {"services": [{"events": [{"message": EVENT, "createdAt": moment}]}]},
+        "DescribeTargetGroups": lambda _: {"TargetGroups": [{"HealthCheckPath": "/healthz"}]},
         "FilterLogEvents": lambda _: {"events": []},
         "ListClusters": lambda _: {"clusterArns": []},
         "PutEvents": lambda _: {"FailedEntryCount": 0},
@@ -107,17 +114,20 @@ def test_the_operators_commands(case: Case) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FAILURES if name != "build"])
 def test_slack(name: str) -> None:
-    """Of a failed build CodePipeline's event has the command only."""
+    """Of a failed build CodePipeline's event has the command only, and of no health check what it asked for."""
     stage, action, provider, category, message, cause = FAILURES[name]
+    kind = "not_deployed" if category == "Deploy" else "failed"
     result = {"external-execution-summary": message, "external-execution-url": "https://…"}
     detail = {
         "pipeline": "dev-web", "execution-id": "e", "stage": stage, "action": action, "state": "FAILED",
         "type": {"provider": provider, "category": category}, "execution-result": result,
     }  # fmt: skip
     scope = Scope(stack="dev", partition="aws", region="eu-west-1", account="1" * 12)
-    body = webhook_transformer(MESSAGES["failed"], scope, production=False)
+    body = webhook_transformer(MESSAGES[kind], scope, production=False)
     transformer = {"InputPathsMap": body["input_paths"], "InputTemplate": body["input_template"]}
     told = json.loads(target_input({"InputTransformer": transformer}, {"detail": detail}, "rule"))
-    header, line, _ = told["attachments"][0]["blocks"]
+    header, line, *more, _ = told["attachments"][0]["blocks"]
     assert header["text"]["text"] == f"[dev] dev-web has failed in {stage}"
-    assert " ".join(line["text"]["text"].split()) == f"{action}: {cause}"
+    assert " ".join(line["text"]["text"].split()) == f"{action}: {cause.removeprefix(ASKED).lstrip()}"
+    commands = ["Path, port and answer of a failed health check: `delivery status SERVICE --stack dev`"]
+    assert [block["text"]["text"] for block in more] == (commands if kind == "not_deployed" else [])

@@ -27,12 +27,17 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
     "write_release": (lambda: delivery_policies.write_release("record"), [
         ("WriteRelease", "ssm:GetParameter ssm:PutParameter", ["record"]),
     ]),
-    "read_failures": (lambda: delivery_policies.read_failures(pipeline_arns=["pipeline"], builds_arn="builds", logs_arn="logs", tasks_logs_arn="tasks_logs", sources_arn="sources"), [
+    "read_failures": (lambda: delivery_policies.read_failures(pipeline_arns=["pipeline"], builds_arn="builds", logs_arn="logs", tasks_logs_arn="tasks_logs", services_arn="services", sources_arn="sources"), [
         ("ReadExecutions", "codepipeline:GetPipelineExecution codepipeline:ListActionExecutions", ["pipeline"]),
         ("ReadBuilds", "codebuild:BatchGetBuilds", ["builds"]),
         ("ReadLogs", "logs:GetLogEvents", ["logs"]),
         ("SearchTasksLogs", "logs:FilterLogEvents", ["tasks_logs"]),
+        ("ReadEvents", "ecs:DescribeServices", ["services"]),
+        ("ReadHealthChecks", "elasticloadbalancing:DescribeTargetGroups", ["*"]),
         ("ReadUpload", "s3:GetObjectVersion", ["sources"]),
+    ]),
+    "read_health_checks": (lambda: [delivery_policies.read_health_checks()], [
+        ("ReadHealthChecks", "elasticloadbalancing:DescribeTargetGroups", ["*"]),
     ]),
     "keep_reports": (lambda: delivery_policies.keep_reports("reports"), [
         ("KeepReports", "s3:GetObject s3:PutObject", ["reports"]),
@@ -140,6 +145,7 @@ DELIVERY: dict[str, tuple[Callable[[], Any], list[Row]]] = {
         ("TagRevision", "ecs:TagResource", ["task_definition"], {"StringEquals": {"ecs:CreateAction": ["RegisterTaskDefinition"]}}),
         ("FindDeployments", "ecs:ListServiceDeployments", ["service"]),
         ("FollowDeployments", "ecs:DescribeServiceDeployments ecs:StopServiceDeployment", ["service", "deployments"]),
+        ("ReadHealthChecks", "elasticloadbalancing:DescribeTargetGroups", ["*"]),
     ]),
     "start_blue_green": (lambda: delivery_policies.start_blue_green("application", "group", "config", "task_definition", ["role"]), [
         ("RegisterRevision", "ecs:RegisterTaskDefinition", ["*"]),

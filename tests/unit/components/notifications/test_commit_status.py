@@ -24,7 +24,7 @@ from components.notifications.commit_messages import (
     status_transformer,
 )
 from components.notifications.commit_status import OUTCOMES, CommitFeedback
-from components.notifications.slack_messages import MAX_TEMPLATE_LENGTH
+from components.notifications.slack_rules import MAX_TEMPLATE_LENGTH
 from components.scope import Scope
 from pipeline_steps.report import Ended, fenced
 from sandbox.eventbridge.destinations import filled
@@ -155,6 +155,8 @@ def test_what_each_role_may(deploy: Callable[..., Recorder]) -> None:
         "ReadLogs": (["logs:GetLogEvents"],
                      [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/codebuild/dev-*:log-stream:*"]),
         "SearchTasksLogs": (["logs:FilterLogEvents"], [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-*"]),
+        "ReadEvents": (["ecs:DescribeServices"], [f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/dev/dev-*"]),
+        "ReadHealthChecks": (["elasticloadbalancing:DescribeTargetGroups"], ["*"]),
         "ReadUpload": (["s3:GetObjectVersion"], ["arn:aws:s3:::store/sources/*"]),
         "KeepReports": (["s3:GetObject", "s3:PutObject"], ["arn:aws:s3:::store/reports/*"]),
         "Announce": (["events:PutEvents"], [f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"]),

@@ -11,15 +11,8 @@ from mocked import ACCOUNT, REGION, WEBHOOK, Recorder
 from pulumi.runtime import rpc
 
 from components.notifications.slack import Notifications
-from components.notifications.slack_messages import (
-    JOB_MESSAGES,
-    LINKS,
-    MAX_TEMPLATE_LENGTH,
-    MESSAGES,
-    Level,
-    event_pattern,
-    webhook_transformer,
-)
+from components.notifications.slack_messages import JOB_MESSAGES, LINKS, MESSAGES, Level
+from components.notifications.slack_rules import MAX_TEMPLATE_LENGTH, event_pattern, webhook_transformer
 from components.scope import Scope
 from sandbox.eventbridge.patterns import matches
 from sandbox.eventbridge.transform import apply_template
@@ -124,6 +117,7 @@ def event(kind: str, pipeline: str, **detail: Any) -> dict[str, Any]:
         "deploying": {"state": "STARTED", "stage": "Deploy"},
         "rejected": {"state": "FAILED", "type": {"category": "Approval"}},
         "failed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Build"}},
+        "not_deployed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Deploy"}},
         "no_source": {"state": "FAILED", "stage": "Source", "type": {"category": "Source"}, "version": 2.0},
         "packaged": {"summary": "sha256:0 from source v"},
         "not_packaged": {"reason": "The source has no Dockerfile at its top."},
@@ -324,6 +318,9 @@ def test_a_failure_is_told_once_and_with_its_cause(said: dict[str, str], is_told
         ("failed", {"type": {"category": "Approval"}}),
         ("rejected", {"type": {"category": "Build"}}),
         ("failed", {"state": "ABANDONED"}),
+        ("failed", {"type": {"category": "Deploy"}}),
+        ("not_deployed", {"type": {"category": "Invoke"}}),
+        ("not_deployed", {"state": "SUCCEEDED"}),
     ],
 )
 def test_what_nobody_waits_for_is_not_told(kind: str, detail: dict[str, Any]) -> None:
@@ -393,6 +390,19 @@ def test_a_release_that_changed_a_sidecar_says_so(changed: str) -> None:
     body = filled(webhook_transformer(MESSAGES["released"], SCOPE, production=False), released)
     texts = [block["text"]["text"] for block in body["attachments"][0]["blocks"] if block["type"] == "section"]
     assert f"Image sha256:0{changed}" in texts
+
+
+def test_a_failed_deployment_names_the_command_that_says_what_a_health_check_asked_for() -> None:
+    """No event has its path and port; a step of the pipeline's own says them itself."""
+    failed = event(
+        "not_deployed", "dev-a", **{"action": "Deploy", "execution-result": {"external-execution-summary": "no"}}
+    )
+    body = filled(webhook_transformer(MESSAGES["not_deployed"], SCOPE, production=False), failed)
+    assert [block["text"]["text"] for block in body["attachments"][0]["blocks"] if block["type"] != "context"] == [
+        "[dev] dev-a has failed in Deploy",
+        "Deploy: no",
+        "Path, port and answer of a failed health check: `delivery status SERVICE --stack dev`",
+    ]
 
 
 def test_production_stands_out() -> None:
