@@ -202,14 +202,14 @@ def shift_of(configuration: Mapping[str, Any]) -> str:
     if strategy == "CANARY":
         canary = configuration.get("canaryConfiguration", {})
         percent, minutes = canary.get("canaryPercent", 0), canary.get("canaryBakeTimeInMinutes", 0)
-        shift = f"{percent:g} % of the traffic shifts, and the rest {minutes} minutes later"
+        shift = f"{percent:g} % of the traffic shifts, and the rest {minutes} min later"
     elif strategy == "LINEAR":
         linear = configuration.get("linearConfiguration", {})
         percent, minutes = linear.get("stepPercent", 0), linear.get("stepBakeTimeInMinutes", 0)
-        shift = f"{percent:g} % more of the traffic shift every {minutes} minutes"
+        shift = f"{percent:g} % more of the traffic shift every {minutes} min"
     else:
         shift = "all of the traffic shifts at once"
-    return f"{shift}; then it bakes for {bake} minutes" if bake else shift
+    return f"{shift}; then it bakes for {bake} min" if bake else shift
 
 
 def in_progress(ecs: Any, cluster: str, service: Mapping[str, Any]) -> ServiceDeployment | None:

@@ -95,8 +95,8 @@ def test_until_when_it_waits(fields: dict[str, Any], waits: str, minutes: int | 
 @pytest.mark.parametrize(
     ("configuration", "words"),
     [
-        (CANARY, "10 % of the traffic shifts, and the rest 20 minutes later; then it bakes for 5 minutes"),
-        (LINEAR, "25 % more of the traffic shift every 4 minutes"),
+        (CANARY, "10 % of the traffic shifts, and the rest 20 min later; then it bakes for 5 min"),
+        (LINEAR, "25 % more of the traffic shift every 4 min"),
         ({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0}, "all of the traffic shifts at once"),
     ],
 )

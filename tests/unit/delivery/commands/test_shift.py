@@ -59,7 +59,7 @@ def asked(aws: FakeAws, operation: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("verb", "action", "words"),
     [
-        ("continue", "CONTINUE", "goes on: 10 % of the traffic shifts, and the rest 20 minutes later. {} until then."),
+        ("continue", "CONTINUE", "goes on: 10 % of the traffic shifts, and the rest 20 min later. {} until then."),
         ("abort", "ROLLBACK", "goes back, as a failed one. {} as before."),
     ],
 )
