@@ -26,6 +26,9 @@ from releases.service_state import ServiceState, images, read_state
 
 PAUSE = 5.0
 """Seconds between two looks at a deployment."""
+SETTLES = 30
+"""Minutes for which ECS is followed after a release has failed: it starts what ran before, waits until that is healthy,
+and drains the targets of what failed, for 5 minutes by default (ELB, deregistration_delay.timeout_seconds)."""
 LAST = 5
 """Of so many releases the time is the usual one."""
 BAR = 20
@@ -94,10 +97,43 @@ class Following:
                 self.log(text)
             raise
         except DeliveryError as error:
+            self._until_settled(str(error), execution)
             below = after_failure(self._session, self._stack, self._service, self.began, execution)
             raise DeliveryError(str(error), [line for line in below if line not in str(error)]) from None
         finally:
             self._line.clear()
+
+    def _until_settled(self, failure: str, execution: str) -> None:
+        """Follow what ECS still deploys or brings back after a release has failed, for SETTLES minutes at most.
+
+        Args:
+            failure: why it has failed.
+            execution: as in `until_interrupted`.
+        """
+        session, stack, service = self._session, self._stack, self._service
+        with suppress(*EXPECTED):  # the failure is told all the same
+            if execution and not Pipeline(session, aws_name(stack, service)).deployed(execution):
+                return
+            state, end = read_state(session, stack, service), time.monotonic() + SETTLES * 60
+            deployment = state.deployments[0].id
+            if _settles(state):
+                may = f"{state.in_flight} is in flight, and may bring back what ran before"
+                self.log(f"{may}. It is followed to its end, for {SETTLES} min at most.")
+            try:
+                while _settles(state) and time.monotonic() < end:
+                    self.show(state)
+                    time.sleep(PAUSE)
+                    state = read_state(session, stack, service)
+            except KeyboardInterrupt:
+                self.log(failure)
+                leave(session, stack, service, f"Deployment {deployment}", self.log)
+                raise
+
+
+def _settles(state: ServiceState) -> bool:
+    """Whether ECS is about to end what it deploys: it waits for nobody, and no other release has begun."""
+    asks = state.shifting is not None and state.shifting.pause
+    return bool(state.in_flight and not state.execution and not asks)
 
 
 def follow(
@@ -265,7 +301,8 @@ def _serving(session: boto3.Session, stack: str, state: ServiceState) -> str:
     """What has the traffic."""
     release, found = state.release, images(session, stack, state)
     if state.in_flight:
-        return f"{state.in_flight} is still in flight, so ECS may be about to bring back what ran before."
+        may = "so ECS may be about to bring back what ran before"
+        return f"{state.in_flight} is still in flight, {may}; {state.how_to_wait(stack)}."
     if found.running is None:
         return "No task runs, so nothing serves."
     if release is not None and found.running == release.image_digest:

@@ -25,6 +25,8 @@ WITHOUT_SUCCESS = frozenset({"Failed", "Stopped", "Cancelled"})
 """An execution's states that are an end which is worth a look. One that is superseded has another that goes on."""
 MIGRATE = "Migrate"
 """The action that runs a service's migration."""
+DEPLOY = "Deploy"
+"""The action that changes what a service runs, by each strategy."""
 SECONDS_BETWEEN_LOOKS = float(os.environ.get("DELIVERY_SECONDS_BETWEEN_LOOKS", "3"))
 """Fewer only where asking costs nobody anything: AWS throttles an account's calls."""
 LOOKS_FOR_A_RETRY = 20
@@ -86,6 +88,11 @@ class Pipeline:
         if any(action["stageName"] == DEPLOY_STAGE for action in self.actions(execution)):
             return True
         return was_given(self.execution(execution), LIVE)
+
+    def deployed(self, execution: str) -> bool:
+        """Whether an execution has begun to deploy: a migration before that changes nothing that runs."""
+        began = ((action["stageName"], action["actionName"]) for action in self.actions(execution))
+        return (DEPLOY_STAGE, DEPLOY) in began
 
     def first_upload(self) -> str | None:
         """Where a first source is to be uploaded; None when an execution has one, or tries, or nobody uploads.
@@ -245,7 +252,7 @@ class Pipeline:
 
         Raises:
             DeliveryError: it did not succeed; the message has the reasons. Or nothing has changed for longer than what
-                it is at may take: the message says what goes on, and how to watch it.
+                it is at may take: the message says what goes on.
         """
         logged: set[tuple[str, str]] = set()
         progress = Progress(log_progress)
@@ -267,8 +274,7 @@ class Pipeline:
             if progress.waits(where, known=bool(actions)) > minutes * 60:
                 raise DeliveryError(
                     f"{where} for more than {minutes} minutes, which is longer than that may take; {execution} of "
-                    f"{self.name} is {status} and goes on without this command. Watch it: `aws codepipeline "
-                    f"get-pipeline-state --name {self.name}`"
+                    f"{self.name} is {status} and goes on without this command"
                 )
             time.sleep(SECONDS_BETWEEN_LOOKS)
         log_progress(f"Execution {execution}: {status}")

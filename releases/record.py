@@ -67,6 +67,14 @@ class Release:
         except (ValueError, TypeError, KeyError, AttributeError):
             raise RecordError(f"not a release record: {value}") from None
 
+    def repeats(self, earlier: "Release") -> bool:
+        """Whether it has brought back the image of an earlier release, as a rollback does.
+
+        Package gives such a release the source of the earlier one (`pipeline_steps/package/step.py`). Each upload is a
+        version of its own, whatever is built of it.
+        """
+        return (self.image_digest, self.source_version) == (earlier.image_digest, earlier.source_version)
+
     def value(self) -> str:
         """The record's value."""
         return json.dumps({"schema": SCHEMA, **self.document()}, separators=(",", ":"))

@@ -84,7 +84,12 @@ class ServiceDeployment:
         """Words and a command for waiting until it is over."""
         if self.pause:
             return f"it waits for {answers(stack, service)}"
-        return f"wait until it is over; `{PROGRAM} status {service} --stack {stack}` says how far it is"
+        return how_to_wait(stack, service)
+
+
+def how_to_wait(stack: str, service: str, what: str = "it") -> str:
+    """Words and a command for waiting until something is over that changes a service."""
+    return f"wait until {what} is over, as `{PROGRAM} status {service} --stack {stack} --watch` shows"
 
 
 def answers(stack: str, service: str) -> str:

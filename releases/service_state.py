@@ -20,12 +20,12 @@ from releases.ecs import (
     list_services,
     with_parameters,
 )
-from releases.errors import PROGRAM, DeliveryError, RecordError
+from releases.errors import DeliveryError, RecordError
 from releases.names import LIVE, aws_name, may_be_short, record_name
 from releases.pipeline_state import IDLE, PipelineState, read_pipeline_state
 from releases.record import UNRELEASED, Release
 from releases.repository import Repository, is_of
-from releases.service_deployments import ServiceDeployment
+from releases.service_deployments import ServiceDeployment, how_to_wait
 from releases.template import StoredTemplate, stored_template
 
 MOST_PARAMETERS = 10
@@ -159,14 +159,8 @@ class ServiceState:
         """Words and a command for waiting until nothing is in flight."""
         if self.shifting is not None and self.shifting.pause:
             return self.shifting.how_to_wait(stack, self.service)
-        if self.execution:
-            return (
-                f"wait until execution {self.execution} is over, as `{PROGRAM} status {self.service} --stack {stack} "
-                "--watch` shows"
-            )
-        if self.shifting is not None:
-            return self.shifting.how_to_wait(stack, self.service)
-        return self.controller.how_to_wait(stack, self.service, self.cluster)
+        what = f"execution {self.execution}" if self.execution else "it"
+        return how_to_wait(stack, self.service, what)
 
     def refuse_in_flight(self, stack: str) -> None:
         """Stop a command while something changes the service.

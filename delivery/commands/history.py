@@ -39,8 +39,8 @@ class Entry(Release):
         live: whether it is the one that is live; of several of one image the newest is.
         seconds: from the start of its execution to the end, with what it waited for; None where CodePipeline has
             forgotten it.
-        back_to: an earlier release of the same image, where another image was released between them: a rollback, or an
-            upload of what was there before; None for any other release.
+        back_to: an earlier release of the same image and source, where another was released between them: a rollback,
+            or a push of that image again; None for any other release, as of an upload that has built the same image.
     """
 
     live: bool = False
@@ -91,8 +91,8 @@ def entries(history: History, live: str | None, took: Mapping[str, int]) -> list
 
 
 def _back_to(release: Release, before: Sequence[Release]) -> int | None:
-    """The last release before of the same image, where it is not the one right before."""
-    same = next((each for each in before if each.image_digest == release.image_digest), None)
+    """The last release before that it repeats, where it is not the one right before."""
+    same = next(filter(release.repeats, before), None)
     return same.release if same is not None and same is not before[0] else None
 
 

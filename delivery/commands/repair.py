@@ -17,7 +17,7 @@ from delivery.commands.history import service_history
 from delivery.confirmation import agreed, yes_option
 from releases import scaling
 from releases.consistency import Diagnosis, Observation, RepairAction, diagnose, observe
-from releases.errors import DeliveryError
+from releases.errors import PROGRAM, DeliveryError
 from releases.names import LIVE, aws_name, record_name, release_tag
 from releases.pipeline import Origin, Pipeline
 from releases.progress import Log
@@ -154,13 +154,8 @@ def _resume_scaling(session: boto3.Session, state: ServiceState, log_progress: L
 
 def _next_release(stack: str, service: str, images: Images) -> str:
     digest = images.live or images.released
-    by_hand = (
-        f", or deploy one by hand: `aws codepipeline start-pipeline-execution --name {aws_name(stack, service)} "
-        f"--variables name=image,value={digest}`"
-        if digest
-        else ""
-    )
-    return f"the next release sets all of them: upload a source{by_hand}"
+    deploy = f", or deploy one: `{PROGRAM} deploy {service} --stack {stack} --image {digest}`" if digest else ""
+    return f"the next release sets all of them: upload a source{deploy}"
 
 
 @service_command("repair")

@@ -149,15 +149,13 @@ def _target(history: History, current: Images, service: str, number: int | None)
 
 
 def _standing(history: History) -> list[Release]:
-    """The releases that no later one has gone back behind, the newest first: what is between two releases of one image
-    was left for the older one, so that a rollback after a rollback goes further back.
+    """The releases that no later one has gone back behind, the newest first: what is between a release and one that
+    repeats it was left for the older one, so that a rollback after a rollback goes further back.
     """
     standing: list[Release] = []
     for release in reversed(history.releases):
-        images = [each.image_digest for each in standing]
-        if release.image_digest in images:
-            del standing[images.index(release.image_digest) :]
-        standing.append(release)
+        first = next((place for place, each in enumerate(standing) if release.repeats(each)), len(standing))
+        standing = [*standing[:first], release]
     return standing[::-1]
 
 

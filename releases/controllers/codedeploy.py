@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from releases.controllers.controller import Controller, Deployment, Tasks, primary_first
-from releases.names import aws_name
 
 FAILED_STARTS = 3
 """A task set fails when each of its tasks has stopped so often."""
@@ -31,13 +30,6 @@ class CodeDeployController(Controller):
     def target_groups(self, service: Mapping[str, Any]) -> list[str]:
         primary = next((each for each in service.get("taskSets", []) if each["status"] == "PRIMARY"), service)
         return [balancer["targetGroupArn"] for balancer in primary.get("loadBalancers", [])]
-
-    def how_to_wait(self, stack: str, service: str, cluster: str) -> str:
-        name = aws_name(stack, service)
-        return (
-            f"wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name {name} "
-            f"--deployment-group-name {name} --include-only-statuses Created Queued InProgress Ready`"
-        )
 
     def set_tasks(self, ecs: Any, cluster: str, name: str, tasks: int) -> str | None:
         ecs.update_service(cluster=cluster, service=name, desiredCount=tasks)

@@ -80,16 +80,6 @@ class Controller(ABC):
         """The ARNs of the target groups that a service's tasks are in."""
 
     @abstractmethod
-    def how_to_wait(self, stack: str, service: str, cluster: str) -> str:
-        """Words and a command for waiting until a deployment is over.
-
-        Args:
-            stack: the stack.
-            service: the service's name in the stack file.
-            cluster: the ECS cluster's name.
-        """
-
-    @abstractmethod
     def set_tasks(self, ecs: Any, cluster: str, name: str, tasks: int) -> str | None:
         """Set how many tasks a service wants.
 

@@ -26,10 +26,6 @@ class EcsController(Controller):
     def target_groups(self, service: Mapping[str, Any]) -> list[str]:
         return [balancer["targetGroupArn"] for balancer in service.get("loadBalancers", [])]
 
-    def how_to_wait(self, stack: str, service: str, cluster: str) -> str:
-        name = self.service_name(stack, service)
-        return f"wait for it: `aws ecs wait services-stable --cluster {cluster} --services {name}`"
-
     def set_tasks(self, ecs: Any, cluster: str, name: str, tasks: int) -> str | None:
         new_deployment = {"forceNewDeployment": True} if tasks else {}
         answer = ecs.update_service(cluster=cluster, service=name, desiredCount=tasks, **new_deployment)

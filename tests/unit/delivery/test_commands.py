@@ -77,7 +77,7 @@ def test_status_tells_what_is_in_flight(run: Any, aws: FakeAws) -> None:
     aws.services["dev-web"]["deployments"][0]["rolloutState"] = "IN_PROGRESS"
     shown = json.loads(run("status", "web", "--json").output)
     assert shown["in_flight"] == "deployment ecs-svc/1 of dev-web:2"
-    assert "aws ecs wait services-stable" in shown["wait"]
+    assert shown["wait"] == "wait until it is over, as `delivery status web --stack dev --watch` shows"
 
 
 SOURCE_FAILED = action("Source", "Source", "Source", "Failed")

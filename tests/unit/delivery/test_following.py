@@ -149,12 +149,109 @@ def test_a_failure_says_what_serves_what_the_task_said_and_what_to_do(
     ]
 
 
+IN_FLIGHT = "deployment ecs-svc/1 of dev-web:1"
+SETTLING = (
+    f"{IN_FLIGHT} is in flight, and may bring back what ran before. It is followed to its end, for 30 min at most."
+)
+
+
+PAUSES = {"hookId": "h", "targetType": "PAUSE", "status": "AWAITING_ACTION"}
+OTHER = {
+    "stageName": "Deploy",
+    "latestExecution": {"pipelineExecutionId": "other", "status": "InProgress"},
+    "actionStates": [],
+}
+
+
+def settle(aws: Aws, running: int = 2) -> Change:
+    """ECS has ended what it deployed, whatever that was."""
+
+    def over(_: str) -> None:
+        aws.services["dev-web"]["deployments"][0] |= {"rolloutState": "COMPLETED", "runningCount": running}
+
+    return over
+
+
+def test_after_a_failure_what_ecs_deploys_is_followed_to_its_end(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CodePipeline's action fails at once when ECS begins to roll back, and after so many minutes while ECS goes on."""
+
+    def fail(execution: str) -> None:
+        deploying(aws, 0)("")
+        end(aws, "Failed")(execution)
+
+    execution = during(aws, monkeypatch, fail, deploying(aws, 1), settle(aws))
+    said: list[str] = []
+    with pytest.raises(DeliveryError) as failed:
+        following.follow(aws.session(), "dev", "web", execution, said.append)
+    assert said[-2:] == [f"Execution {execution}: Failed", SETTLING]
+    assert capsys.readouterr().out.splitlines() == [
+        "deployment of dev-web:1: 0 of 2 tasks run",
+        "deployment of dev-web:1: 1 of 2 tasks run",
+    ]
+    assert failed.value.more[0] == "release-1 still serves."
+
+
+@pytest.mark.parametrize(
+    ("actions", "change"),
+    [
+        ([action("Build", "Build", "Build", "Failed")], lambda aws: deploying(aws, 1)("")),
+        ([action("Deploy", "Migrate", "Invoke", "Failed")], lambda aws: deploying(aws, 1)("")),
+        ([action("Deploy", "Deploy", "Deploy", "Failed")], lambda aws: aws.shift("IN_PROGRESS", lifecycleHookDetails=[PAUSES])),
+        ([action("Deploy", "Deploy", "Deploy", "Failed")], lambda aws: aws.pipeline.update(stages=[OTHER])),
+    ],
+    ids=["of another writer, as it has failed before", "nor has a migration deployed", "somebody is asked", "another release"],
+)  # fmt: skip
+def test_what_else_is_in_flight_after_a_failure_is_not_followed(
+    aws: Aws, actions: list[dict[str, Any]], change: Callable[[Aws], None]
+) -> None:
+    execution = aws.executing("Failed", *actions)
+    change(aws)
+    said: list[str] = []
+    with pytest.raises(DeliveryError) as failed:
+        following.follow(aws.session(), "dev", "web", execution, said.append)
+    assert not [line for line in said if "It is followed" in line]
+    assert " is still in flight" in failed.value.more[0]
+
+
+def test_what_ecs_deploys_after_a_failure_is_followed_for_half_an_hour(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(0, 10**6, 600))
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    deploying(aws, 1)("")
+    with pytest.raises(DeliveryError) as failed:
+        follow(aws, aws.executing("Failed", action("Deploy", "Deploy", "Deploy", "Failed")))
+    assert failed.value.more[0] == (
+        f"{IN_FLIGHT} is still in flight, so ECS may be about to bring back what ran before; "
+        "wait until it is over, as `delivery status web --stack dev --watch` shows."
+    )
+
+
+def test_ctrl_c_after_a_failure_says_the_cause_and_how_to_watch(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    deploying(aws, 1)("")
+    monkeypatch.setattr("time.sleep", interrupt)
+    said: list[str] = []
+    failed = action("Deploy", "Deploy", "Deploy", "Failed", result={"errorDetails": {"message": "not stable"}})
+    with pytest.raises(KeyboardInterrupt):
+        following.follow(aws.session(), "dev", "web", aws.executing("Failed", failed), said.append)
+    assert said[-3:] == [
+        "execution run-2 of dev-web ended as Failed: Deploy / Deploy: not stable",
+        "Deployment ecs-svc/1 goes on. Watch it: `delivery status web --stack dev --watch`",
+        "To return to release-1 after it: `delivery rollback web --stack dev --to 1`",
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "serves"),
     [
         (lambda aws: aws.service(aws.services["dev-web"]["taskDefinition"], None), "No task runs, so nothing serves."),
         (lambda aws: aws.tasks[0]["containers"][0].update(imageDigest=B), f"{B[:19]} serves."),
-        (lambda aws: deploying(aws, 1)(""), "deployment ecs-svc/1 of dev-web:1 is still in flight, so ECS may be about to bring back what ran before."),
+        (lambda aws: deploying(aws, 1)(""), "deployment ecs-svc/1 of dev-web:1 is still in flight, so ECS may be about to bring back what ran before; wait until it is over, as `delivery status web --stack dev --watch` shows."),
     ],
 )  # fmt: skip
 def test_what_serves_after_a_failure(aws: Aws, change: Callable[[Aws], None], serves: str) -> None:

@@ -121,10 +121,7 @@ def test_an_edit_that_was_not_approved() -> None:
 
 def test_how_to_wait_for_codedeploy() -> None:
     state = read_states(account("f1", "f2").session(), STACK, ["web"])["web"]
-    assert state.how_to_wait(STACK) == (
-        "wait until CodeDeploy has no deployment: `aws deploy list-deployments --application-name dev-web "
-        "--deployment-group-name dev-web --include-only-statuses Created Queued InProgress Ready`"
-    )
+    assert state.how_to_wait(STACK) == "wait until it is over, as `delivery status web --stack dev --watch` shows"
 
 
 def test_nothing_is_deployed_again_while_another_image_is_on_its_way() -> None:
@@ -133,7 +130,7 @@ def test_nothing_is_deployed_again_while_another_image_is_on_its_way() -> None:
     with pytest.raises(DeliveryError, match=f"execution {upload} of the pipeline is not over, and may make another"):
         plan(aws.session(), STACK, "web")
     aws = account("f1", "f2")
-    with pytest.raises(DeliveryError, match="wait until CodeDeploy has no deployment"):
+    with pytest.raises(DeliveryError, match="wait until it is over"):
         plan(aws.session(), STACK, "web")
     assert "StartPipelineExecution" not in aws.writes
 

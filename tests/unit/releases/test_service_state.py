@@ -138,7 +138,7 @@ def test_a_shift_is_in_flight_at_each_stage_though_ecs_lists_one_deployment_with
     state = shifted("IN_PROGRESS", lifecycleStage=stage)
     assert state.in_flight == "deployment ecs-svc/1 of dev-web:1"
     assert (state.strategy, state.alternates, state.shifts) == ("CANARY", True, True)
-    assert state.how_to_wait("dev") == "wait until it is over; `delivery status web --stack dev` says how far it is"
+    assert state.how_to_wait("dev") == "wait until it is over, as `delivery status web --stack dev --watch` shows"
 
 
 def test_a_shift_that_is_over_is_not_in_flight() -> None:

@@ -37,8 +37,8 @@ RELEASED = (
 AGREE, DISAGREE = Observation(Images(OLD, OLD, OLD)), Observation(Images(NEW, OLD, OLD))
 NOTHING_RUNS = Observation(Images(None, NEW, None))
 WAIT_FOR_THE_DEPLOYMENT = (
-    "deployment ecs-svc/before of dev-web:1 is in flight; wait for it: "
-    "`aws ecs wait services-stable --cluster dev --services dev-web`, then run this again"
+    "deployment ecs-svc/before of dev-web:1 is in flight; wait until it is over, "
+    "as `delivery status web --stack dev --watch` shows, then run this again"
 )
 WAIT_FOR_THE_PIPELINE = (
     "pipeline execution run-9 is in flight; wait until execution run-9 is over, as `delivery status web --stack dev "
@@ -268,7 +268,7 @@ def test_what_stays_in_flight_is_waited_for_so_long(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("releases.waiting.time.monotonic", lambda: now[0])
     monkeypatch.setattr("releases.waiting.time.sleep", lambda seconds: now.append(now.pop() + seconds))
     found = update_guard.check(aws.session(), STACK, before, EDIT, logged.append, 2) or ""
-    assert found.startswith("deployment ecs-svc/1 of dev-web:1 is in flight; wait for it")
+    assert found.startswith("deployment ecs-svc/1 of dev-web:1 is in flight; wait until it is over")
     assert logged == [f"web: waits for deployment ecs-svc/1 of dev-web:1{so_far}" for so_far in
                     ("", ", 60 s so far", ", 120 s so far")]  # fmt: skip
     assert now == [125.0]

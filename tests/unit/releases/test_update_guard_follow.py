@@ -483,7 +483,7 @@ def test_a_shift_that_is_waited_for_too_long_goes_on_and_is_watched_by_a_command
     aws = shifting([stage("BAKE_TIME")], answer(START, GONE))
     assert failure(aws) == (
         "web: deployment ecs-svc/mine of dev-web:2 has not completed within 15 minutes and goes on; wait until it is "
-        "over; `delivery status web --stack dev` says how far it is"
+        "over, as `delivery status web --stack dev --watch` shows"
     )
 
 

@@ -106,8 +106,8 @@ def test_a_record_that_is_none_is_not_taken_for_unreleased() -> None:
 
 
 TO_WAIT = (
-    "web: what is declared is not for good what runs, because deployment ecs-svc/1 of {revision} is in flight; wait for "
-    "it: `aws ecs wait services-stable --cluster dev --services dev-web`, then run this again"
+    "web: what is declared is not for good what runs, because deployment ecs-svc/1 of {revision} is in flight; wait until "
+    "it is over, as `delivery status web --stack dev --watch` shows, then run this again"
 )
 TO_WAIT_FOR_THE_PIPELINE = (
     "web: what is declared is not for good what runs, because pipeline execution 2c3d is in flight; wait until execution "

@@ -59,7 +59,7 @@ DEPLOYING = replace(QUIET, deployments=(Deployment("ecs-svc/7", RUNS, "IN_PROGRE
 LEFT_ALONE = "chuoi: deployment ecs-svc/7 of dev-chuoi:7 is in flight; its task definition is left alone in this run"
 WAITS = (
     "chuoi: what is declared is not for good what runs, because deployment ecs-svc/7 of dev-chuoi:7 is in flight; wait "
-    "for it: `aws ecs wait services-stable --cluster dev --services dev-chuoi`, then run this again"
+    "until it is over, as `delivery status chuoi --stack dev --watch` shows, then run this again"
 )
 
 
@@ -129,7 +129,7 @@ def test_up_does_all_else_and_fails_in_its_end(deploy: Deploy, warned: list[str]
         run(deploy, *both)
     assert str(failed.value).splitlines() == [
         WAITS,
-        WAITS.replace("chuoi: ", "mailer: ").replace("dev-chuoi`", "dev-mailer`"),
+        WAITS.replace("chuoi: ", "mailer: ").replace("status chuoi", "status mailer"),
     ]
     assert len(warned) == 2
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -52,6 +53,10 @@ def lines(found: History, live: str | None = A, width: int | None = None) -> lis
             History([release(3, A, without_migration=True), release(2, B), release(1, A)], [], 1, 3),
             [line(3, A, "  back to release-1  without its migration  live"), line(2, B), line(1, A)],
         ),
+        (
+            History([replace(release(3, A), source_version="v3"), release(2, B), release(1, A)], [], 1, 3),
+            [line(3, A, "  live").replace("source v1", "source v3"), line(2, B), line(1, A)],
+        ),
         (History([release(2, A), release(1, A)], [], 1, 3), [line(2, A, "  live"), line(1, A)]),
         (History([], [2], 1, 2), ["version 2 of the record is not a release"]),
         (
@@ -66,6 +71,7 @@ def lines(found: History, live: str | None = A, width: int | None = None) -> lis
         "the one before",
         "two of one image",
         "without its migration",
+        "an upload that built the same image",
         "the same again",
         "one that is none",
         "older ones",

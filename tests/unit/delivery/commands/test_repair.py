@@ -278,6 +278,13 @@ def test_the_record_is_written_as_the_release_step_writes_it() -> None:
     assert '"source_version":"uploaded"' in written, "Package looks for a version in this very form"
 
 
+def test_what_is_not_proven_is_not_repaired_and_the_command_that_deploys_what_is_live_is_named() -> None:
+    with pytest.raises(DeliveryError) as refused:
+        run(account(ROWS["18"]))
+    deploy = f"upload a source, or deploy one: `delivery deploy web --stack dev --image {OLD}`"
+    assert str(refused.value).endswith(deploy)
+
+
 def test_a_revision_that_pulumi_registered_is_no_contradiction() -> None:
     aws = account(ROWS["1"])
     aws.definitions[aws.released()["task_definition"]]["containerDefinitions"][0]["image"] = "r/dev-web:live"
@@ -287,7 +294,7 @@ def test_a_revision_that_pulumi_registered_is_no_contradiction() -> None:
 @pytest.mark.parametrize(
     ("deploying", "state", "words"),
     [
-        (False, "IN_PROGRESS", "`aws ecs wait services-stable --cluster dev --services dev-web`"),
+        (False, "IN_PROGRESS", "wait until it is over, as `delivery status web --stack dev --watch` shows"),
         (True, "COMPLETED", "pipeline execution run-9 is in flight; wait until execution run-9 is over"),
     ],
 )

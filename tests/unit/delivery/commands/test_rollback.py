@@ -14,12 +14,16 @@ from releases.errors import DeliveryError
 A, B, C = digest("a"), digest("b"), digest("c")
 
 
-def account(*released: str) -> FakeAws:
-    """Releases of these images, each under a revision of its own; the last one runs and is live."""
+def account(*released: str, uploads: bool = False) -> FakeAws:
+    """Releases of these images, each under a revision of its own; the last one runs and is live.
+
+    A rollback has brought an image back, unless each is of an upload of its own.
+    """
     aws = FakeAws()
     aws.record("none")
     for number, image in enumerate(released, 1):
-        aws.release(number, image, aws.revision(number, f"@{image}"))
+        source = f"source-{number if uploads else released.index(image) + 1}"
+        aws.release(number, image, aws.revision(number, f"@{image}"), source_version=source)
         aws.image(image, f"release-{number}", *(["live"] if number == len(released) else []))
     aws.service(list(aws.definitions)[-1], released[-1])
     return aws
@@ -42,6 +46,17 @@ def test_the_target(released: tuple[str, ...], number: int | None, expected: int
     assert chosen.target.release == expected
     assert f"image now   {released[-1]}" in "\n".join(chosen.lines())
     assert f"image then  {released[expected - 1]}" in "\n".join(chosen.lines())
+
+
+@pytest.mark.parametrize(("released", "expected"), [((A, B, C, B), 3), ((A, B, A), 2), ((A, B, C, C), 2)])
+def test_an_upload_that_builds_an_image_again_is_no_rollback(released: tuple[str, ...], expected: int) -> None:
+    assert plan(account(*released, uploads=True).session(), STACK, "web", None).target.release == expected
+
+
+def test_a_rollback_to_an_image_that_was_uploaded_twice_leaves_what_came_before_it() -> None:
+    aws = account(A, B, A, C, A, uploads=True)
+    aws.release(5, A, aws.revision(5, f"@{A}"), source_version="source-3")
+    assert plan(aws.session(), STACK, "web", None).target.release == 2
 
 
 def unreleased() -> FakeAws:
