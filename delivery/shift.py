@@ -11,7 +11,7 @@ import click
 from botocore.exceptions import ClientError
 
 from delivery.command_line import Address, service_command, wait_option
-from delivery.confirmation import agreed, yes_option
+from delivery.confirmation import UNCHANGED, agreed, yes_option
 from delivery.following import follow, follow_deployment, leave
 from delivery.listener_rules import hosts
 from releases import service_deployments
@@ -237,11 +237,17 @@ def tell(session: boto3.Session, stack: str, chosen: Answer, log_progress: Log, 
     """Tell a deployment what was agreed, and follow it when asked.
 
     Raises:
-        DeliveryError: it has ended meanwhile, or otherwise than it was told.
+        DeliveryError: it has ended meanwhile, though another one may have begun; or otherwise than it was told.
         KeyboardInterrupt: somebody does not want to follow it any more, and was told how to go on.
     """
     service = chosen.state.service
-    ANSWERS[chosen.verb][2](session.client("ecs"), read_state(session, stack, service))
+    now = read_state(session, stack, service)
+    if now.shifting is None or now.shifting.arn != chosen.deployment:
+        raise DeliveryError(
+            f"{UNCHANGED}, because the deployment of {service} that was shown has ended; "
+            f"`{PROGRAM} status {service} --stack {stack}` says what runs"
+        )
+    ANSWERS[chosen.verb][2](session.client("ecs"), now)
     if wait:
         _follow(session, stack, chosen, log_progress)
     elif chosen.verb == "abort":

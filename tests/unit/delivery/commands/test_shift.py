@@ -11,6 +11,7 @@ from delivery_aws import NOW, FakeAws, RefusedError, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
+from delivery.shift import Verb, answer
 
 ARN = "arn:aws:ecs:eu-west-1:111111111111:service-deployment/dev/dev-web/d1"
 CANARY = {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 20}}
@@ -79,6 +80,26 @@ def test_a_pause_is_answered(aws: FakeAws, run: Any, verb: str, action: str, wor
     assert result.output == (
         f"Deployment ecs-svc/1 of dev-web:1, which is at POST_TEST_TRAFFIC_SHIFT, {words.format(serves)}\n{left}"
     )
+
+
+@pytest.mark.parametrize("verb", ["continue", "abort"])
+@pytest.mark.parametrize(
+    "change", [{"serviceDeploymentArn": f"{ARN}2"}, {"status": "SUCCESSFUL"}], ids=["another one waits", "none"]
+)
+def test_a_deployment_that_was_not_shown_is_told_nothing(
+    aws: FakeAws, run: Any, monkeypatch: pytest.MonkeyPatch, verb: Verb, change: dict[str, str]
+) -> None:
+    """The one that was shown has ended before AWS is told."""
+    shown = answer(aws.session(), "dev", "web", verb)
+    monkeypatch.setattr("delivery.shift.agreed", lambda *_, **__: shown)
+    aws.shifts[0] |= change
+    result = run(verb, "--no-wait")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "error: nothing was changed, because the deployment of web that was shown has ended; "
+        "`delivery status web --stack dev` says what runs\n",
+    )
+    assert asked(aws, "StopServiceDeployment") == asked(aws, "ContinueServiceDeployment") == []
 
 
 def test_what_does_not_wait_is_aborted_and_not_continued(aws: FakeAws, run: Any) -> None:
