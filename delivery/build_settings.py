@@ -22,6 +22,7 @@ def plain_variables(session: boto3.Session, name: str) -> dict[str, str]:
         name: the service's name in AWS.
 
     Raises:
+        DeliveryError: there is no such build.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     return {each["name"]: each["value"] for each in _variables(session, name)}
@@ -36,7 +37,7 @@ def build_settings(session: boto3.Session, name: str, source: Path) -> tuple[Set
         source: the top of the source.
 
     Raises:
-        DeliveryError: a secret has no such key.
+        DeliveryError: there is no such build, or a secret has no such key.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     values = {each["name"]: _value(session, each) for each in _variables(session, name)}
@@ -44,8 +45,11 @@ def build_settings(session: boto3.Session, name: str, source: Path) -> tuple[Set
 
 
 def _variables(session: boto3.Session, name: str) -> list[dict[str, Any]]:
-    (project,) = session.client("codebuild").batch_get_projects(names=[build_project(name)])["projects"]
-    variables: list[dict[str, Any]] = project["environment"]["environmentVariables"]
+    project = build_project(name)
+    projects = session.client("codebuild").batch_get_projects(names=[project])["projects"]
+    if not projects:
+        raise DeliveryError(f"there is no CodeBuild project {project}; `up` creates it for a service that is built")
+    variables: list[dict[str, Any]] = projects[0]["environment"]["environmentVariables"]
     return variables
 
 

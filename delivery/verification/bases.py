@@ -1,10 +1,15 @@
-"""Base images: whether what the live image was built of can still be pulled, so that it could be built again."""
+"""Base images: whether what the live image was built of can still be pulled, so that it could be built again.
+
+Whoever builds an image writes its labels. So a request goes only to a registry of everybody's, or to one that the
+stack file or the account names; not to any host that a label names.
+"""
 
 from collections.abc import Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from delivery.build_settings import plain_variables
 from delivery.sidecars import ECR
 from delivery.verification import registries
 from delivery.verification.images import image_id, platform_of
@@ -12,7 +17,7 @@ from delivery.verification.registries import HUB, HUB_HOST, NotAskedError
 from delivery.verification.subject import Note, Problem, Subject
 from pipeline_steps.build.base_images import recorded
 from pipeline_steps.package.images import Images
-from releases.errors import MissingImageError
+from releases.errors import DeliveryError, MissingImageError
 from releases.names import LIVE
 from releases.repository import Repository
 
@@ -31,6 +36,11 @@ def bases(subject: Subject) -> Iterator[Problem]:
     except MissingImageError:
         return  # `images` says so
     for image in named:
+        host = image.partition("/")[0]
+        if not (ECR.match(image) or host in registries.PUBLIC or host in _logins(subject)):
+            none = f"{host} is no registry of everybody's, and none of `build.registries.logins`"
+            yield Note(f"the base image {image} is not looked at: {none}", "")
+            continue
         try:
             there = _is_there(subject, image)
         except NotAskedError as error:
@@ -41,6 +51,15 @@ def bases(subject: Subject) -> Iterator[Problem]:
                 f"the base image {image} is gone: what is released runs on, and its source cannot be built again",
                 "name one that there is in the Dockerfile, and upload that",
             )
+
+
+def _logins(subject: Subject) -> list[str]:
+    """The registries to which the service's build logs in; none where nothing is built."""
+    try:
+        variables = plain_variables(subject.session, subject.name)
+    except DeliveryError:
+        return []
+    return [login.partition("=")[0] for login in variables["REGISTRY_LOGINS"].split()]
 
 
 def _is_there(subject: Subject, image: str) -> bool:

@@ -17,6 +17,9 @@ SECONDS = 5.0
 """That an answer may take."""
 LONGEST_TOKEN = 1_000_000
 HUB, HUB_HOST = "docker.io", "registry-1.docker.io"
+PUBLIC = frozenset({HUB, "ghcr.io", "public.ecr.aws", "quay.io", "registry.gitlab.com", "registry.k8s.io"})
+"""Registries of everybody's: those that ECR can cache, and that have one host each (ECR API,
+CreatePullThroughCacheRule: upstreamRegistryUrl)."""
 MANIFESTS = ", ".join(
     [
         *(f"application/vnd.oci.image.{kind}.v1+json" for kind in ("index", "manifest")),

@@ -215,6 +215,15 @@ def test_what_cannot_be_built_is_not_uploaded(aws: BringAws, app: Path) -> None:
     )
 
 
+def test_a_build_that_is_not_there_is_told_before_an_upload(
+    aws: BringAws, app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "_BatchGetProjects", lambda _: {"projects": []})
+    gone = "there is no CodeBuild project dev-web-package; `up` creates it for a service that is built"
+    assert ship("--source", app, "--yes").stderr == f"error: {gone}\n"
+    assert aws.uploaded == []
+
+
 def test_a_bucket_without_versions_is_told(aws: BringAws, app: Path) -> None:
     aws.versions = {}
     assert ship("--source", app, "--yes").stderr.startswith("error: the bucket bucket keeps no versions")

@@ -35,11 +35,13 @@ class Account:
         self.described: list[dict[str, Any]] = []
         self.in_ecr: dict[tuple[str, str], str] = {}
         self.rules: list[dict[str, str]] = []
+        self.projects: list[dict[str, Any]] = []
         self.manifest: dict[str, Any] | None = {"config": {"digest": digest("c")}, "layers": []}
         self.aws.answers |= {
             "BatchGetImage": self._manifest,
             "GetDownloadUrlForLayer": {"downloadUrl": "https://config"},
             "DescribeImages": self._describe,
+            "BatchGetProjects": lambda _: {"projects": self.projects},
             "DescribePullThroughCacheRules": lambda _: {"pullThroughCacheRules": self.rules},
         }
         text = json.dumps({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}}).encode()
@@ -87,6 +89,46 @@ def test_base_images_of_public_registries_are_asked_for(monkeypatch: pytest.Monk
         ("whether the base image quay.io/c:2 is still there is not known: quay.io answers 429", ""),
     ]
     assert [isinstance(each, Note) for each in account.found()] == [False, True]
+
+
+@pytest.mark.parametrize("host", ["docker.io", "public.ecr.aws", "ghcr.io", "quay.io", "registry.k8s.io", "registry.gitlab.com"])  # fmt: skip
+def test_whoever_labels_an_image_may_name_what_ecr_can_cache(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    account = Account(monkeypatch, {BASE: f"{host}/a/b:1"})
+    account.there = {f"{host}/a/b:1": True}
+    assert account.found() == []
+    assert account.asked == [f"{host}/a/b:1"]
+    assert "BatchGetProjects" not in [operation for _, operation, _ in account.aws.calls]
+
+
+UNKNOWN = ["evil.example.com", "169.254.169.254", "localhost:8080", "docker.io@evil.example.com", "docker.io:8443", "DOCKER.IO.", "registry-1.docker.io.evil.example.com"]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", UNKNOWN)
+@pytest.mark.parametrize("built", [True, False], ids=["a build with another login", "nothing is built"])
+def test_no_request_goes_to_a_host_that_only_the_image_names(
+    monkeypatch: pytest.MonkeyPatch, host: str, built: bool
+) -> None:
+    account = Account(monkeypatch, {BASE: f"{host}/a/b:1"})
+    account.projects = [project("registry.example.com=arn:1 cgr.dev=arn:2")] if built else []
+    (found,) = account.found()
+    assert isinstance(found, Note)
+    assert found.what == (
+        f"the base image {host}/a/b:1 is not looked at: {host} is no registry of everybody's, and none of "
+        "`build.registries.logins`"
+    )
+    assert account.asked == []
+
+
+def test_a_registry_of_the_stack_file_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(monkeypatch, {BASE: "registry.example.com/a/b:1", OTHERS: "cgr.dev/c:2"})
+    account.projects = [project("cgr.dev=arn:2 registry.example.com=arn:1")]
+    account.there = {"registry.example.com/a/b:1": True, "cgr.dev/c:2": False}
+    assert account.found() == [gone("cgr.dev/c:2")]
+
+
+def project(logins: str) -> dict[str, Any]:
+    """The build of an image, which logs in to these."""
+    return {"environment": {"environmentVariables": [{"name": "REGISTRY_LOGINS", "value": logins}]}}
 
 
 @pytest.mark.parametrize(
