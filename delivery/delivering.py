@@ -1,6 +1,7 @@
 """Following what was brought to a service's pipeline, until it serves, waits for somebody, or has failed."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,8 +12,8 @@ import click
 from delivery.addresses import addresses
 from delivery.approval import Pending
 from delivery.build_logs import BuildLogs
-from delivery.command_line import Connection
-from delivery.delivered import asked, delivery_of, how_to_answer, nothing_to_deploy
+from delivery.command_line import Connection, print_json
+from delivery.delivered import Delivery, asked, delivery_of, how_to_answer, nothing_to_deploy
 from delivery.following import follow, leave
 from delivery.freeze import words
 from releases.errors import PROGRAM, DeliveryError
@@ -74,8 +75,26 @@ class Delivering:
             raise DeliveryError(f"{self.service} of {self.stack} takes the images of another stack only: {promote}")
         return place
 
-    def follow(self, execution: str, *, wait: bool) -> None:
-        """Follow an execution to its end, or until it waits for somebody's approval.
+    def follow(self, execution: str, document: Callable[..., Delivery], *, wait: bool) -> None:
+        """Follow an execution to its end, or until it waits for somebody's approval, and print what became of it.
+
+        Args:
+            execution: its id.
+            document: makes of the fields of a `Delivery` what is printed, where that is a document.
+            wait: whether it is followed.
+
+        Raises:
+            DeliveryError: it did not succeed, or its releases are frozen.
+            botocore.exceptions.ClientError: AWS refuses to tell.
+        """
+        try:
+            self._follow(execution, wait=wait)
+        finally:
+            if self.as_json:
+                print_json(document(**delivery_of(self.session, self.pipeline, execution)))
+
+    def _follow(self, execution: str, *, wait: bool) -> None:
+        """Follow it, and say what became of it.
 
         Raises:
             DeliveryError: it did not succeed, or its releases are frozen.

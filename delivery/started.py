@@ -7,11 +7,12 @@ from typing import Any
 
 import boto3
 
-from releases.errors import DeliveryError
+from delivery.delivering import Delivering
+from releases.errors import PROGRAM, DeliveryError
 from releases.executions import DIGEST, IMAGE, NO_IMAGE, variable
 from releases.names import UPLOADED, starting_rule
 from releases.pipeline import RUNNING, SECONDS_BETWEEN_LOOKS, Pipeline
-from releases.progress import Log, Progress
+from releases.progress import Progress
 
 SECONDS_TO_START = 30.0
 """Within which an event starts its pipeline that comes at all: S3 and ECR mostly take seconds. A bucket tells
@@ -47,20 +48,19 @@ def of_digest(digest: str) -> Ours:
     return lambda _, details: variable(details, DIGEST) == digest
 
 
-def started(pipeline: Pipeline, before: str | None, ours: Ours, log_progress: Log) -> str | None:
+def started(delivering: Delivering, before: str | None, ours: Ours) -> str | None:
     """The first execution of what was brought, which comes twice now and then; None when nothing starts.
 
     Args:
-        pipeline: the service's.
+        delivering: what was brought.
         before: the newest execution before it was brought; None where there was none.
         ours: tells it from others.
-        log_progress: is told what is waited for.
 
     Raises:
         DeliveryError: an execution has waited for its turn for longer than that may take.
     """
     began = quiet = time.monotonic()
-    progress = Progress(log_progress)
+    pipeline, progress = delivering.pipeline, Progress(delivering.log)
     while True:
         now, waits = time.monotonic(), False
         for summary in reversed([*_since(pipeline, before)]):
@@ -73,7 +73,7 @@ def started(pipeline: Pipeline, before: str | None, ours: Ours, log_progress: Lo
         if waits and now - began > SECONDS_OF_A_TURN and progress.waits(TURN) > MINUTES_AT_SOURCE * 60:
             raise DeliveryError(
                 f"an execution of {pipeline.name} has waited for its turn for {MINUTES_AT_SOURCE} minutes, and goes on "
-                f"to; watch it: `aws codepipeline get-pipeline-state --name {pipeline.name}`"
+                f"to; watch it: `{PROGRAM} status {delivering.service} --stack {delivering.stack} --watch`"
             )
         if now - quiet > SECONDS_TO_START:
             return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -10,7 +11,7 @@ import click
 from delivery.build_settings import build_settings
 from delivery.command_line import Connection, json_option, print_json, service_argument, stack_option, wait_option
 from delivery.confirmation import agreed, yes_option
-from delivery.delivered import Delivery, delivery_of
+from delivery.delivered import Delivery
 from delivery.delivering import S3, Delivering
 from delivery.docker import Docker
 from delivery.started import check_rule, of_digest, started
@@ -20,7 +21,6 @@ from pipeline_steps.build.builder import arguments
 from pipeline_steps.build.content import DOCKERFILE
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import LIVE, aws_name
-from releases.pipeline import Pipeline
 from releases.progress import Log
 from releases.repository import Repository
 from releases.service_state import read_state
@@ -99,15 +99,28 @@ def target_of(delivering: Delivering, image: str, platform: str | None) -> Targe
         DeliveryError: there is no such service, nothing is pushed for it, or this cannot be.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    session, stack, service, place = delivering.session, delivering.stack, delivering.service, delivering.place
-    folder = Path(image)
-    if not place.startswith(S3):
-        if folder.is_dir() and not (folder / DOCKERFILE).is_file():
-            raise DeliveryError(f"{image} has no {DOCKERFILE}")
-        if platform and not folder.is_dir():
-            raise DeliveryError(f"--platform is of a folder that is built; {image} is an image, and has its own")
-        tasks = platform_of(read_state(session, stack, service).definition)
-        return Target(_name(session, place), True, ["--platform", platform or tasks, "."])
+    place = delivering.place
+    return (
+        _of_uploads(delivering, image, platform)
+        if place.startswith(S3)
+        else _starts(delivering, place, image, platform)
+    )
+
+
+def _starts(delivering: Delivering, place: str, image: str, platform: str | None) -> Target:
+    """Where a push starts the pipeline: the image is the whole release."""
+    session, folder = delivering.session, Path(image)
+    if folder.is_dir() and not (folder / DOCKERFILE).is_file():
+        raise DeliveryError(f"{image} has no {DOCKERFILE}")
+    if platform and not folder.is_dir():
+        raise DeliveryError(f"--platform is of a folder that is built; {image} is an image, and has its own")
+    tasks = platform_of(read_state(session, delivering.stack, delivering.service).definition)
+    return Target(_name(session, place), True, ["--platform", platform or tasks, "."])
+
+
+def _of_uploads(delivering: Delivering, image: str, platform: str | None) -> Target:
+    """Where the upload of a source finds the image of its content, and builds none."""
+    session, stack, service, folder = delivering.session, delivering.stack, delivering.service, Path(image)
     if not folder.is_dir():
         raise DeliveryError(f"{image} is no folder; of {service} sources are built, so --image is the top of one")
     if platform:
@@ -182,17 +195,17 @@ class Push:
         return [f"{pushes}, and releases it", *migration, *self.course.lines()]
 
 
-def execution_of(session: boto3.Session, pipeline: Pipeline, digest: str, before: str | None, log: Log) -> str:
+def execution_of(delivering: Delivering, digest: str, before: str | None) -> str:
     """The execution of a pushed image; one that ECR has told nobody of is started here.
 
     Raises:
         DeliveryError: a push starts nothing, or its execution does not get its turn.
     """
-    if found := started(pipeline, before, of_digest(digest), log):
+    if found := started(delivering, before, of_digest(digest)):
         return found
-    check_rule(session, pipeline)
-    log("ECR has sent no event: this command starts the pipeline with this image.")
-    return pipeline.start_pushed(digest)
+    check_rule(delivering.session, delivering.pipeline)
+    delivering.log("ECR has sent no event: this command starts the pipeline with this image.")
+    return delivering.pipeline.start_pushed(digest)
 
 
 @click.command("push")
@@ -251,13 +264,8 @@ def command(
             delivering.log("It already had its tag, so ECR sends no event: this command starts the pipeline.")
             execution = pipeline.start_pushed(digest)
         else:
-            execution = execution_of(session, pipeline, digest, newest and newest[0], delivering.log)
-        try:
-            delivering.follow(execution, wait=wait)
-        finally:
-            if as_json:
-                delivered = delivery_of(session, pipeline, execution)
-                print_json(Pushed(**delivered, image=target.name, digest=digest))
+            execution = execution_of(delivering, digest, newest and newest[0])
+        delivering.follow(execution, partial(Pushed, image=target.name, digest=digest), wait=wait)
         return
     if as_json:
         print_json(PushedImage(target.name, digest))

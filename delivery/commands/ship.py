@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -10,10 +11,10 @@ import boto3
 import click
 
 from delivery.build_settings import plain_variables
-from delivery.command_line import json_option, print_json, service_argument, stack_option, wait_option
+from delivery.command_line import json_option, service_argument, stack_option, wait_option
 from delivery.commands import rebuild
 from delivery.confirmation import agreed, yes_option
-from delivery.delivered import Delivery, delivery_of
+from delivery.delivered import Delivery
 from delivery.delivering import S3, Delivering
 from delivery.packing import packed, size
 from delivery.started import check_bucket, check_rule, of_version, started
@@ -21,8 +22,6 @@ from delivery.starting import Course, course
 from pipeline_steps.package.commit import COMMIT, LONGEST_REPOSITORY, REPOSITORY
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name, service_of_source
-from releases.pipeline import Pipeline
-from releases.progress import Log
 from releases.service_state import read_state
 
 
@@ -88,20 +87,18 @@ def upload(session: boto3.Session, place: Place, archive: IO[bytes], metadata: M
     return str(answer["VersionId"])
 
 
-def execution_of(
-    session: boto3.Session, pipeline: Pipeline, place: Place, version: str, before: str | None, log_progress: Log
-) -> str:
+def execution_of(delivering: Delivering, place: Place, version: str, before: str | None) -> str:
     """The execution of an uploaded version; of one that S3 has told nobody of it is started here.
 
     Raises:
         DeliveryError: an upload starts nothing, or its execution does not get its turn.
     """
-    if found := started(pipeline, before, of_version(version), log_progress):
+    if found := started(delivering, before, of_version(version)):
         return found
-    check_bucket(session, place.bucket)
-    check_rule(session, pipeline)
-    log_progress("S3 has sent no event, as in a new stack's first minutes: this command starts this version.")
-    return pipeline.start_version(version)
+    check_bucket(delivering.session, place.bucket)
+    check_rule(delivering.session, delivering.pipeline)
+    delivering.log("S3 has sent no event, as in a new stack's first minutes: this command starts this version.")
+    return delivering.pipeline.start_version(version)
 
 
 @dataclass(frozen=True)
@@ -193,8 +190,7 @@ def command(
         context.invoke(rebuild.command, service=service, stack=stack, yes=yes, wait=wait)
         return
     delivering = Delivering(context.obj, stack, service, verbose, as_json)
-    session, pipeline = delivering.session, delivering.pipeline
-    place = place_of(delivering)
+    session, place = delivering.session, place_of(delivering)
     with packed(source, place.build) as archive:
 
         def look() -> Upload:
@@ -202,14 +198,10 @@ def command(
             return Upload(service, source, size(archive), place, on_its_way)
 
         agreed(look, "Upload it?", yes=yes, err=as_json)
-        newest = pipeline.newest()
+        newest = delivering.pipeline.newest()
         metadata = {name: value for name, value in (("commit", commit), ("repository", repository)) if value}
         uploader = context.obj.uploader(aws_name(stack, service_of_source(place.key)))
         version = upload(uploader, place, archive, metadata)
         delivering.log(f"Uploaded {source} ({size(archive):,} bytes) to {place.url}, version {version}")
-    execution = execution_of(session, pipeline, place, version, newest and newest[0], delivering.log)
-    try:
-        delivering.follow(execution, wait=wait)
-    finally:
-        if as_json:
-            print_json(Shipped(**delivery_of(session, pipeline, execution), sourceVersion=version))
+    execution = execution_of(delivering, place, version, newest and newest[0])
+    delivering.follow(execution, partial(Shipped, sourceVersion=version), wait=wait)

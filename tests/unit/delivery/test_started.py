@@ -7,6 +7,8 @@ import pytest
 from delivery_aws import FakeAws, RefusedError, digest
 
 from delivery import started
+from delivery.command_line import Connection
+from delivery.delivering import Delivering
 from delivery.started import check_bucket, check_rule, of_digest, of_version
 from releases.errors import DeliveryError
 from releases.pipeline import Pipeline
@@ -50,8 +52,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
     return aws
 
 
-def found(aws: Aws, ours: started.Ours, said: list[str] | None = None, before: str | None = None) -> str | None:
-    return started.started(Pipeline(aws.session(), "dev-web"), before, ours, (said if said is not None else []).append)
+def found(aws: Aws, ours: started.Ours, before: str | None = None) -> str | None:
+    connection = Connection(None, None)
+    connection.session = aws.session()
+    return started.started(Delivering(connection, "dev", "web"), before, ours)
 
 
 @pytest.mark.parametrize(
@@ -93,23 +97,27 @@ def later(aws: Aws, looks: int, monkeypatch: pytest.MonkeyPatch, happens: Callab
     monkeypatch.setattr(aws, "_ListPipelineExecutions", look)
 
 
-def test_one_that_waits_for_its_turn_is_waited_for(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    said, waiting = list[str](), aws.took("InProgress")
+def test_one_that_waits_for_its_turn_is_waited_for(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waiting = aws.took("InProgress")
 
     def turn() -> None:
         aws.pipeline["executions"][0]["sourceRevisions"] = [{"revisionId": "v"}]
 
     later(aws, 30, monkeypatch, turn)
-    assert found(aws, of_version("v"), said) == waiting
-    assert said[:2] == [started.TURN, f"{started.TURN}, 60 s so far"]
+    assert found(aws, of_version("v")) == waiting
+    assert capsys.readouterr().out.splitlines()[:2] == [started.TURN, f"{started.TURN}, 60 s so far"]
 
 
 def test_a_turn_that_never_comes_is_told(aws: Aws) -> None:
     aws.took("InProgress")
-    with pytest.raises(
-        DeliveryError, match="an execution of dev-web has waited for its turn for 60 minutes, and goes on"
-    ):
+    with pytest.raises(DeliveryError) as told:
         found(aws, of_version("v"))
+    assert str(told.value) == (
+        "an execution of dev-web has waited for its turn for 60 minutes, and goes on to; watch it: `delivery status web "
+        "--stack dev --watch`"
+    )
 
 
 def test_an_event_may_be_late(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,14 @@
 """An AWS to which sources are uploaded and images are pushed, each of which starts an execution."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+from click.testing import CliRunner, Result
 from delivery_aws import REGISTRY, FakeAws, RefusedError, action, digest
+
+from delivery.__main__ import main
+from delivery.command_line import Connection
 
 A, B, C = digest("a"), digest("b"), digest("c")
 PROJECT = {
@@ -97,6 +103,29 @@ class BringAws(Bring):
         forward = {"Type": "forward", "TargetGroupArn": "group"}
         self.listeners[443] = [{"Priority": "1", "Conditions": [host], "Actions": [forward]}]
         self.services["dev-web"]["loadBalancers"] = [{"targetGroupArn": "group"}]
+
+
+def reached(monkeypatch: pytest.MonkeyPatch, source: str = "s3") -> BringAws:
+    """The AWS of the commands; time passes only while somebody sleeps, 10 seconds at a time."""
+    aws, clock = BringAws(source), [0.0]
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("time.sleep", lambda _: clock.__setitem__(0, clock[0] + 10))
+    return aws
+
+
+def folder(tmp_path: Path) -> Path:
+    """An app's."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/Dockerfile").write_text("FROM scratch\n")
+    return tmp_path / "app"
+
+
+def run(verb: str, *arguments: object) -> Result:
+    """A command about the service `web`, which ends as commands do."""
+    result = CliRunner().invoke(main, [verb, "web", "--stack", "dev", *map(str, arguments)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
 
 
 def _input(category: str, provider: str, namespace: str) -> dict[str, Any]:

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brought import A, B, BringAws
-from click.testing import CliRunner, Result
+from brought import A, B, BringAws, folder, reached, run
+from click.testing import Result
 from delivery_aws import REGISTRY
 
-from delivery.__main__ import main
-from delivery.command_line import Connection
 from pipeline_steps.build.content import Content
 
 NAME = f"{REGISTRY}/dev-web/inbox:latest"
@@ -55,11 +53,7 @@ class Docker:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> BringAws:
-    aws, clock = BringAws("ecr"), [0.0]
-    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
-    monkeypatch.setattr("time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("time.sleep", lambda _: clock.__setitem__(0, clock[0] + 10))
-    return aws
+    return reached(monkeypatch, "ecr")
 
 
 @pytest.fixture
@@ -71,15 +65,11 @@ def docker(aws: BringAws, monkeypatch: pytest.MonkeyPatch) -> Docker:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/Dockerfile").write_text("FROM scratch\n")
-    return tmp_path / "app"
+    return folder(tmp_path)
 
 
 def push(*arguments: Any) -> Result:
-    result = CliRunner().invoke(main, ["push", "web", "--stack", "dev", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+    return run("push", *arguments)
 
 
 def test_a_folder_is_built_for_the_tasks_and_pushed_and_its_release_followed(docker: Docker, app: Path) -> None:

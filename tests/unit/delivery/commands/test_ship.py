@@ -9,10 +9,9 @@ from typing import Any
 
 import boto3
 import pytest
-from brought import BringAws
-from click.testing import CliRunner, Result
+from brought import BringAws, folder, reached, run
+from click.testing import Result
 
-from delivery.__main__ import main
 from delivery.command_line import Connection
 from releases.names import aws_name
 
@@ -22,24 +21,16 @@ PLACE = "s3://bucket/sources/web/source.zip"
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> BringAws:
-    aws, clock = BringAws(), [0.0]
-    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
-    monkeypatch.setattr("time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("time.sleep", lambda _: clock.__setitem__(0, clock[0] + 10))
-    return aws
+    return reached(monkeypatch)
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/Dockerfile").write_text("FROM scratch\n")
-    return tmp_path / "app"
+    return folder(tmp_path)
 
 
 def ship(*arguments: Any) -> Result:
-    result = CliRunner().invoke(main, ["ship", "web", "--stack", "dev", *map(str, arguments)])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+    return run("ship", *arguments)
 
 
 def test_a_folder_is_uploaded_and_its_release_followed(aws: BringAws, app: Path) -> None:
