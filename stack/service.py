@@ -161,8 +161,6 @@ def declare(
     )
     if config.jobs:
         Jobs(name, {"service": service, "jobs": config.jobs}, tags)
-    if pipeline.upload_to is not None:
-        update_hooks.say_where_to_upload(name, current.state, pipeline.upload_to)
     pulumi.export(
         name,
         {

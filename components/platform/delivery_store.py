@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,9 @@ from releases.names import SOURCES, TEMPLATES
 
 RETENTION_DAYS = 30
 """Of what ages, and of replaced sources and templates; their newest versions stay."""
-EVENTS_AFTER = timedelta(minutes=5)
-"""How long it takes S3 to tell EventBridge of uploads once it was told to (S3, enabling Amazon EventBridge)."""
+EVENTS_AFTER = timedelta(minutes=float(os.environ.get("DELIVERY_MINUTES_TO_EVENTS", "5")))
+"""How long it takes S3 to tell EventBridge of uploads once it was told to (S3, enabling Amazon EventBridge); less only
+where something stands for S3 that tells at once."""
 
 
 class DeliveryStoreArgs(TypedDict):
@@ -93,7 +95,8 @@ def uploads_start(now: datetime) -> str:
 
 
 async def _tell_when(_: pulumi.ResourceHookArgs) -> None:
-    pulumi.log.info(uploads_start(datetime.now(UTC)))
+    if EVENTS_AFTER:
+        pulumi.log.info(uploads_start(datetime.now(UTC)))
 
 
 def _lifecycle(aging: Sequence[str]) -> list[aws.s3.BucketLifecycleConfigurationRuleArgsDict]:

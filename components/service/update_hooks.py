@@ -100,18 +100,6 @@ def read_service_states(provider: Provider, scope: Scope, services: Sequence[str
     return Snapshot(session, states, minutes)
 
 
-def say_where_to_upload(service: str, state: ServiceState | None, place: pulumi.Output[str]) -> None:
-    """Say in `up` where a service waits for its first upload: a new pipeline starts itself, and fails at Source."""
-    if pulumi.runtime.is_dry_run() or (state is not None and (state.release is not None or state.in_flight)):
-        return
-    place.apply(
-        lambda known: pulumi.log.info(
-            f"{service}: waits for its first upload, to {known}; until then executions of its "
-            "pipeline fail in Source, also the one that a new pipeline starts by itself"
-        )
-    )
-
-
 def fail_if_pending(reasons: Sequence[pulumi.Output[str | None]]) -> None:
     """Fail `up` when all else is done, if an edit waits. A preview warns.
 

@@ -92,10 +92,14 @@ def test_their_messages_name_them_as_they_are_called() -> None:
 
 
 def test_what_the_program_finds_in_its_environment() -> None:
-    script = "from releases.errors import PROGRAM; print(PROGRAM)"
+    imports = (
+        "from releases.errors import PROGRAM; from releases.pipeline import SECONDS_BETWEEN_LOOKS; "
+        "from components.platform.delivery_store import EVENTS_AFTER"
+    )
+    script = f"{imports}; print(PROGRAM, SECONDS_BETWEEN_LOOKS, EVENTS_AFTER)"
     environment = {**os.environ, **entry_point("variables")()}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert done.stdout == "sandbox\n"
+    assert done.stdout == "sandbox 0.4 0:00:00\n"
 
 
 def test_where_a_port_of_a_load_balancer_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -104,6 +104,14 @@ def test_it_is_told_by_the_hook(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pulumi.log.info", told.append)
     finish(delivery_store._tell_when(None))  # type: ignore[arg-type]
     assert [line.partition(" from about ")[0] for line in told] == ["S3 tells of uploads"]
+
+
+def test_it_is_not_told_where_uploads_are_events_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("pulumi.log.info", told.append)
+    monkeypatch.setattr(delivery_store, "EVENTS_AFTER", timedelta(0))
+    finish(delivery_store._tell_when(None))  # type: ignore[arg-type]
+    assert told == []
 
 
 def test_from_when_on_uploads_start_a_pipeline() -> None:
