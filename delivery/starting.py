@@ -25,7 +25,8 @@ class Course:
     Attributes:
         waiting: pipeline executions that end first.
         approval: whether somebody has to approve it.
-        migrates: whether the pipeline runs a migration first.
+        migrates: whether the pipeline has a migration, which runs first.
+        skips: whether it is left out.
         shift: how its traffic shifts, in words; "" where ECS does not shift it.
         frozen: why no release enters Deploy, who says so and what lets it; "" where one does.
     """
@@ -33,6 +34,7 @@ class Course:
     waiting: tuple[str, ...] = ()
     approval: bool = False
     migrates: bool = False
+    skips: bool = False
     shift: str = ""
     frozen: str = ""
 
@@ -46,18 +48,32 @@ class Course:
         ]
 
 
-def course(session: boto3.Session, stack: str, state: ServiceState) -> Course:
+def course(session: boto3.Session, stack: str, state: ServiceState, *, without_migration: bool = False) -> Course:
     """What is on the way of an image of a service now.
 
+    Args:
+        session: AWS.
+        stack: the stack.
+        state: the service.
+        without_migration: whether its migration is to be left out, if it has one.
+
     Raises:
+        DeliveryError: the pipeline cannot leave it out.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     pipeline = Pipeline(session, aws_name(stack, state.service))
+    migrates = pipeline.migrates
+    if without_migration and migrates and not pipeline.may_skip_migration:
+        raise DeliveryError(
+            f"the pipeline {pipeline.name} was created by a program that could not skip a migration; `up` adds the "
+            "variable for it"
+        )
     described = describe_service(session.client("ecs"), state.cluster, state.name)
     return Course(
         waiting=tuple(pipeline.running()[::-1]),
         approval=pipeline.asks,
-        migrates=pipeline.migrates,
+        migrates=migrates,
+        skips=without_migration and migrates,
         shift=shift_of(described["deploymentConfiguration"]) if shifts(described) else "",
         frozen=words(stack, state.service, state.pipeline),
     )
@@ -73,7 +89,6 @@ class Start:
         image: what the pipeline's variable `image` is given.
         what: what is released, in a line.
         course: what is on its way.
-        without_migration: whether the migration of the image is left out.
     """
 
     stack: str
@@ -81,11 +96,10 @@ class Start:
     image: str
     what: str
     course: Course
-    without_migration: bool = False
 
     def lines(self) -> list[str]:
         """What will happen, for people."""
-        migration = "is left out" if self.without_migration else "runs first"
+        migration = "is left out" if self.course.skips else "runs first"
         migrates = [f"The migration of its image {migration}."] if self.course.migrates else []
         return [self.what, *migrates, *self.course.lines()]
 
@@ -98,8 +112,8 @@ def start(session: boto3.Session, look: Callable[[], Start], log_progress: Log, 
             are frozen.
     """
     chosen = agreed(look, "Release it?", yes=yes)
-    without = chosen.without_migration
-    deploy(session, chosen.stack, chosen.service, chosen.image, log_progress, wait=wait, without_migration=without)
+    skips = chosen.course.skips
+    deploy(session, chosen.stack, chosen.service, chosen.image, log_progress, wait=wait, without_migration=skips)
 
 
 def deploy(
@@ -115,17 +129,10 @@ def deploy(
     """Start the pipeline with an image, and follow it when asked.
 
     Raises:
-        DeliveryError: the execution did not succeed; or it is to be followed, and its releases are frozen; or the
-            migration is to be left out, and the pipeline has no variable for that yet.
+        DeliveryError: the execution did not succeed; or it is to be followed, and its releases are frozen.
     """
     pipeline = Pipeline(session, aws_name(stack, service))
-    skips = without_migration and pipeline.migrates
-    if skips and not pipeline.may_skip_migration:
-        raise DeliveryError(
-            f"the pipeline {pipeline.name} was created by a program that could not skip a migration; `up` adds the "
-            "variable for it"
-        )
-    execution = pipeline.start(image, without_migration=skips)
+    execution = pipeline.start(image, without_migration=without_migration)
     log_progress(f"Started execution {execution} of {pipeline.name}.")
     if why := words(stack, service, read_pipeline_state(session.client("codepipeline"), pipeline.name)):
         if wait:

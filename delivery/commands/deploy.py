@@ -108,10 +108,10 @@ def through_pipeline(session: boto3.Session, stack: str, service: str, image: st
     """Having the pipeline release an image that is there.
 
     Raises:
-        DeliveryError: it is not in the service's repository.
+        DeliveryError: it is not in the service's repository, or the pipeline cannot leave its migration out.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     state, digest = read_state(session, stack, service), digest_of(Repository(session, aws_name(stack, service)), image)
     named = f"{image}, {digest}" if image != digest else digest
-    way = course(session, stack, state)
-    return Start(stack, service, digest, f"{service}: releases the image {named}", way, without_migration)
+    way = course(session, stack, state, without_migration=without_migration)
+    return Start(stack, service, digest, f"{service}: releases the image {named}", way)

@@ -38,7 +38,6 @@ class Plan:
         task_definition: the revision that the service runs.
         differences: what else differs; None when the release's revision is no longer there.
         course: what is on its way.
-        without_migration: whether the migration of the image is left out.
     """
 
     stack: str
@@ -48,7 +47,6 @@ class Plan:
     task_definition: str
     differences: list[Difference] | None
     course: Course
-    without_migration: bool = False
 
     def lines(self) -> list[str]:
         """What will change and what will not, for people."""
@@ -70,7 +68,7 @@ class Plan:
             lines.append(
                 f"  the commits since: `git log -p --since={target.time} -- Pulumi.{self.stack}.yaml task_templates/`"
             )
-        if self.course.migrates and self.without_migration:
+        if self.course.skips:
             lines.append(f"The migration of {release_tag(target.release)}'s image is left out.")
         elif self.course.migrates:
             lines.append(
@@ -90,7 +88,8 @@ def plan(
     it up after what is in flight.
 
     Raises:
-        DeliveryError: no such release, its image is gone or runs already, or something is in flight.
+        DeliveryError: no such release, its image is gone or runs already, or something is in flight; or the pipeline
+            cannot leave the migration out.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     state = read_state(session, stack, service)
@@ -102,7 +101,7 @@ def plan(
         )
     history, current = service_history(session, stack, service), images(session, stack, state)
     target = _target(history, current, service, number)
-    way = course(session, stack, state)
+    way = course(session, stack, state, without_migration=without_migration)
     idle = not (state.in_flight or way.waiting)
     if idle and target.image_digest == current.live == (current.running or current.live):
         raise DeliveryError(
@@ -122,7 +121,6 @@ def plan(
         task_definition=state.task_definition,
         differences=_differences(session, stack, state, target),
         course=way,
-        without_migration=without_migration,
     )
 
 
@@ -214,8 +212,9 @@ def command(
         tell(session, stack, back, click.echo, wait=wait)
         return
     look = partial(plan, session, stack, service, number, without_migration=without_migration)
-    digest = agreed(look, "Roll back?", yes=yes).target.image_digest
-    deploy(session, stack, service, digest, click.echo, wait=wait, without_migration=without_migration)
+    chosen = agreed(look, "Roll back?", yes=yes)
+    digest, skips = chosen.target.image_digest, chosen.course.skips
+    deploy(session, stack, service, digest, click.echo, wait=wait, without_migration=skips)
 
 
 def _back(session: boto3.Session, stack: str, service: str) -> Answer:

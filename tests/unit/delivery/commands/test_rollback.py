@@ -4,8 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from delivery_aws import STACK, FakeAws, RefusedError, action, digest
 
+from delivery.__main__ import main
+from delivery.command_line import Connection
 from delivery.commands.rollback import plan
 from delivery.differences import differences
 from delivery.starting import deploy
@@ -284,15 +287,24 @@ def test_the_execution_is_told_to_leave_the_migration_out(migrates: bool, withou
     """Where there is none the pipeline has no such variable, and CodePipeline would refuse the start."""
     aws = account(A, B)
     aws.migrates = migrates
-    deploy(aws.session(), STACK, "web", A, print, wait=False, without_migration=without)
+    chosen = plan(aws.session(), STACK, "web", None, without_migration=without)
+    deploy(aws.session(), STACK, "web", A, print, wait=False, without_migration=chosen.course.skips)
     (given,) = [given for _, operation, given in aws.calls if operation == "StartPipelineExecution"]
     left_out = [{"name": "migration", "value": "skip"}] if migrates and without else []
     assert given["variables"] == [{"name": "image", "value": A}, *left_out]
 
 
-def test_a_pipeline_of_an_earlier_program_leaves_no_migration_out() -> None:
+@pytest.mark.parametrize("verb", [("rollback", "web"), ("deploy", "web", "--image", A)])
+def test_a_pipeline_of_an_earlier_program_leaves_no_migration_out(
+    monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    """It is said before anybody is asked."""
     aws = account(A, B)
     aws.migrates, aws.variables = True, ["image"]
-    with pytest.raises(DeliveryError, match="`up` adds the variable for it"):
-        deploy(aws.session(), STACK, "web", A, print, wait=False, without_migration=True)
-    assert aws.writes == []
+    monkeypatch.setattr(Connection, "session", property(lambda _: aws.session()))
+    done = CliRunner().invoke(main, [*verb, "--stack", STACK, "--without-migration"])
+    assert (done.exit_code, done.stdout, aws.writes) == (1, "", [])
+    assert done.stderr == (
+        "error: the pipeline dev-web was created by a program that could not skip a migration; `up` adds the variable "
+        "for it\n"
+    )
