@@ -5,7 +5,8 @@ It is CodePipeline that keeps them, by a disabled transition (its user guide, Wo
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import boto3
 
@@ -64,20 +65,40 @@ def freeze(session: boto3.Session, stack: str, services: Sequence[str], reason: 
             raise _missing(stack, service) from None
 
 
-def frozen_pipelines(session: boto3.Session, stack: str, services: Sequence[str]) -> dict[str, PipelineState]:
-    """Those of these services whose releases are kept, each with its pipeline.
+@dataclass(frozen=True)
+class Held:
+    """The releases that are kept.
+
+    Attributes:
+        waiting: service whose releases are kept → the executions that wait in front of Deploy.
+    """
+
+    waiting: Mapping[str, Sequence[str]]
+
+    def lines(self) -> list[str]:
+        """What will happen when they go on, for people."""
+        return [
+            f"{service}: execution {execution} will be deployed"
+            for service, executions in self.waiting.items()
+            for execution in executions
+        ]
+
+
+def held(session: boto3.Session, stack: str, services: Sequence[str]) -> Held:
+    """What is kept of the releases of these services.
 
     Raises:
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     codepipeline = session.client("codepipeline")
     states = {each: read_pipeline_state(codepipeline, aws_name(stack, each)) for each in services}
-    return {service: state for service, state in states.items() if frozen(state) is not None}
-
-
-def held(state: PipelineState) -> list[str]:
-    """The executions that wait in front of Deploy."""
-    return [each.execution for each in state.queued if each.stage == DEPLOY_STAGE]
+    return Held(
+        {
+            service: [each.execution for each in state.queued if each.stage == DEPLOY_STAGE]
+            for service, state in states.items()
+            if frozen(state) is not None
+        }
+    )
 
 
 def unfreeze(session: boto3.Session, stack: str, services: Iterable[str]) -> None:

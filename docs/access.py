@@ -82,7 +82,11 @@ def table() -> str:
         "The same two where images are pushed, and `STACK-SERVICE-push`, a role": policies.push_image(
             SCOPE.arn("ecr", f"repository/{inbox(SCOPE.name('SERVICE'))}")
         ),
-        "An operator who runs `delivery ship` and `delivery push`; nobody is made for it": shipping(SCOPE),
+        "An operator who runs `delivery ship` and `delivery push`; nobody is made for it": shipping(
+            SCOPE,
+            parameters=[SCOPE.arn("ssm", "parameter/EXTERNAL-BUILD-VALUE")],
+            secrets=[SCOPE.arn("secretsmanager", "secret:OF-A-BUILD-VALUE")],
+        ),
     }
     lines = [HEAD + "\n".join(_trusts())]
     for role, statements in roles.items():
@@ -91,12 +95,19 @@ def table() -> str:
     return "\n".join(lines) + "\n"
 
 
-def shipping(scope: Scope) -> list[Statement]:
-    """What `delivery ship` and `delivery push` ask of AWS, for all services of a stack."""
+def shipping(scope: Scope, *, parameters: Sequence[str] = (), secrets: Sequence[str] = ()) -> list[Statement]:
+    """What `delivery ship` and `delivery push` ask of AWS, for all services of a stack.
+
+    Args:
+        scope: the stack's.
+        parameters: the ARNs of external ones that builds have, which `push` reads where an upload is to find its image.
+        secrets: those of Secrets Manager, alike.
+    """
     ours, store, stack = scope.name("*"), f"arn:{scope.partition}:s3:::delivery-store-bucket-*", scope.stack
     pipelines, cluster = scope.arn("codepipeline", ours), scope.arn("ecs", f"cluster/{scope.cluster}")
     names = record_name(stack, "*"), cluster_parameter(stack), build_value_name(stack, "*", "*")
-    record, found, values = (scope.arn("ssm", f"parameter{name}") for name in names)
+    record, found, own = (scope.arn("ssm", f"parameter{name}") for name in names)
+    values = [own, *parameters]
     projects, logs = scope.arn("codebuild", f"project/{build_project(ours)}"), (log_group(ours), build_log_group(ours))
     return [
         allow("Upload", "s3:PutObject", [f"{store}/{SOURCES}/*"]),
@@ -107,8 +118,9 @@ def shipping(scope: Scope) -> list[Statement]:
         allow("ReadEvents", "s3:GetBucketNotification", [store]),
         allow("ReadRules", "events:DescribeRule", [scope.arn("events", f"rule/{starting_rule(ours, UPLOADED)}")]),
         allow("ReadBuilds", "codebuild:BatchGetProjects BatchGetBuilds", [projects]),
-        allow("ReadBuildValues", "ssm:GetParameter", [values]),
-        *policies.decrypt_parameters("", [values], scope.arn("kms", "key/*")),
+        allow("ReadBuildValues", "ssm:GetParameter", values),
+        *policies.decrypt_parameters("", values, scope.arn("kms", "key/*")),
+        *policies.read_secrets("BuildSecrets", [(secret, None) for secret in secrets]),
         allow("ReadLogs", "logs:GetLogEvents", [scope.arn("logs", f"log-group:{group}:*") for group in logs]),
         allow("ReadReleased", "ssm:GetParameters", [record, found]),
         *read_release(record),

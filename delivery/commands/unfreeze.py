@@ -1,11 +1,13 @@
 """Letting releases go on that were frozen."""
 
+from functools import partial
+
 import boto3
 import click
 
 from delivery.command_line import optional_service_argument, stack_option, with_session
-from delivery.confirmation import confirm, yes_option
-from delivery.freeze import frozen_pipelines, held, unfreeze
+from delivery.confirmation import agreed, yes_option
+from delivery.freeze import held, unfreeze
 from releases.ecs import list_services
 from releases.errors import PROGRAM
 
@@ -24,17 +26,16 @@ def command(session: boto3.Session, service: str | None, stack: str, yes: bool) 
     Example: delivery unfreeze chuoi --stack prd
     """
     services = [service] if service is not None else list_services(session, stack)
-    frozen = frozen_pipelines(session, stack, services)
-    if not frozen:
+    look = partial(held, session, stack, services)
+    kept = look()
+    if not kept.waiting:
         click.echo("Nothing is frozen.")
         return
-    waiting = [(name, execution) for name, state in frozen.items() for execution in held(state)]
-    if waiting:
-        lines = [f"{name}: execution {execution} will be deployed" for name, execution in waiting]
-        confirm(lines, "Let them go on?", yes=yes)
-    unfreeze(session, stack, frozen)
-    for name, state in frozen.items():
-        if executions := held(state):
+    if kept.lines():
+        kept = agreed(look, "Let them go on?", yes=yes)
+    unfreeze(session, stack, kept.waiting)
+    for name, executions in kept.waiting.items():
+        if executions:
             click.echo(f"Releases of {name} go on: {', '.join(executions)}.")
             click.echo(f"Watch it: `{PROGRAM} status {name} --stack {stack} --watch`")
         else:

@@ -60,7 +60,8 @@ REVIEW: Sequence[Statement] = [
     *state_policy.decrypt_state(KEY),
 ]
 
-SHIPPING = shipping(SCOPE)
+NPM_SECRET, NPM_VALUE = SCOPE.arn("secretsmanager", "secret:npm-AbCdEf"), SCOPE.arn("ssm", "parameter/npm")
+SHIPPING = shipping(SCOPE, parameters=[NPM_VALUE], secrets=[NPM_SECRET])
 
 
 def may(statements: Sequence[Statement], action: str, resource: str, context: Mapping[str, Any] | None = None) -> bool:
@@ -609,6 +610,22 @@ def test_the_state_s_key_is_used_by_its_roles_and_kept_by_administrators(action:
         trust=Trust.RESOURCE_DECIDES,
     )
     assert decision.allowed is allowed
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("secretsmanager:GetSecretValue", NPM_SECRET, {}),
+        ("ssm:GetParameter", NPM_VALUE, {}),
+        ("kms:Decrypt", SCOPE.arn("kms", "key/k"), {"kms:EncryptionContext:PARAMETER_ARN": NPM_VALUE}),
+    ],
+)
+def test_whoever_pushes_an_image_may_read_the_values_of_its_build_that_others_keep(
+    action: str, resource: str, context: dict[str, str]
+) -> None:
+    """`build_settings` of delivery reads each as the build does."""
+    assert may(SHIPPING, action, resource, context)
+    assert not may(shipping(SCOPE), action, resource, context)
 
 
 def test_the_page_of_who_can_do_what_is_not_stale() -> None:

@@ -256,11 +256,17 @@ def migrates_again(aws: Aws) -> None:
                       "lastStatus": "RUNNING", "desiredStatus": "RUNNING", "createdAt": NOW, "containers": []})  # fmt: skip
 
 
+def another_waits(aws: Aws) -> None:
+    """Which nobody has been told of."""
+    aws.pipeline["stages"][0]["inboundExecutions"].append({"pipelineExecutionId": "run-2", "status": "InProgress"})
+
+
 @pytest.mark.parametrize(
     ("name", "change", "now"),
     [
         ("repair", runs_another_image, [f"web: they disagree: running {A[:19]}, live {A[:19]}, release record {B[:19]}; what runs becomes the release."]),
         ("prune", migrates_again, []),
+        ("unfreeze", another_waits, ["web: execution run-1 will be deployed", "web: execution run-2 will be deployed"]),
     ],
 )  # fmt: skip
 def test_what_changes_while_somebody_thinks_is_not_done(
