@@ -27,7 +27,9 @@ HEAD = """\
 The command then follows what it has started to its end: the pipeline's stages, tasks, health, traffic, and on a terminal how
 much of the usual time of the last releases has passed. With `--no-wait` it prints how to watch it instead. After Ctrl-C the
 work continues, and the command prints how to watch it and how to end it. A failure is one line with its cause. Below it are what
-still serves, the last ten lines of the failed task's log, and what to do.
+still serves, the last ten lines of the failed task's log, and what to do. If ECS is still deploying then, or brings back what ran
+before, the command first follows that to its end, for 30 minutes at most; after that it says what is still in flight. It does not follow a
+deployment that waits for somebody, nor one of another release.
 
 ## All commands
 
