@@ -93,18 +93,19 @@ def run(session: boto3.Session, settings: Settings, job: Job) -> Outcome:
 
 
 def summary(packaged: Packaged, last: Release | None) -> str:
-    """For whoever approves: the image, and what it replaces."""
+    """For whoever approves: the image, and what it replaces; an execution in front of it may still release another."""
     if last is None:
-        then = "the first release"
+        then = "is the first release, unless another comes first"
     elif last.image_digest == packaged.digest:
-        then = f"the image of release {last.release} again"
+        then = f"is the image of {release_tag(last.release)} again"
     else:
-        then = f"it replaces release {last.release}, {last.image_digest[:DIGITS]}{_of_commit(last.commit)}"
+        replaced = f"{last.image_digest[:DIGITS]}{_of_commit(last.commit)}"
+        then = f"replaces {release_tag(last.release)} ({replaced}), unless another release comes first"
     stack, _ = promoted(packaged.source)
     source = f"of stack {stack}" if stack else f"from source {packaged.source}"
     source = "as it was pushed" if packaged.source == packaged.digest else source
     image = f"{packaged.digest[:DIGITS]} {source}{_of_commit(packaged.commit.hash)}"
-    return f"{image}; when packaged, {then}"
+    return f"{image}. It {then}"
 
 
 def image_definitions(repository_uri: str, containers: Sequence[str], digest: str) -> str:

@@ -87,7 +87,7 @@ def test_ship_says_that_it_waits_and_how_to_answer(asking: Stack, apps: Apps) ->
     assert done.code == 0, done.out + done.err
     asked = question(asking, approval(asking)["execution"])
     assert asked.startswith("sha256:")
-    assert asked.endswith(f" from source {version_of(done.out)}; when packaged, the first release")
+    assert asked.endswith(f" from source {version_of(done.out)}. It is the first release, unless another comes first")
     assert f"The execution waits for approval: {asked}\n  sandbox approve chuoi --stack local\n" in done.out
     assert "sandbox reject chuoi --stack local" in done.out
     assert left(asking) == before
@@ -122,8 +122,8 @@ def test_who_waits_behind_a_rejected_one_goes_on(asking: Stack, apps: Apps) -> N
     answer(asking, "Rejected")
     second = approval(asking)["execution"]
     assert second != first
-    replaced = f"when packaged, it replaces release 1, {before['image_digest'][:19]}"
-    assert question(asking, second).endswith(f" from source {version_of(done.out)}, commit {commit}; {replaced}")
+    replaced = f"It replaces release-1 ({before['image_digest'][:19]}), unless another release comes first"
+    assert question(asking, second).endswith(f" from source {version_of(done.out)}, commit {commit}. {replaced}")
     answer(asking, "Approved")
     assert [execution["status"] for execution in ended(asking)[:2]] == ["Succeeded", "Failed"]
     after = asking.status(SERVICE)["release"]
@@ -151,12 +151,12 @@ def test_an_image_is_released_with_its_own_source_and_not_with_the_newest_upload
     }
     again = released(asking, "live")
     assert (again["image_digest"], again["source_version"]) == (before["image_digest"], before["source_version"])
-    assert again["question"].endswith("when packaged, the image of release 2 again")
+    assert again["question"].endswith(". It is the image of release-2 again")
     first = tags(asking, SERVICE)["release-1"]
     back = released(asking, first)
     assert back["image_digest"] == first
-    replaced = f"it replaces release 3, {before['image_digest'][:19]}, commit {before['commit']}"
-    assert back["question"].endswith(f"when packaged, {replaced}")
+    replaced = f"{before['image_digest'][:19]}, commit {before['commit']}"
+    assert back["question"].endswith(f". It replaces release-3 ({replaced}), unless another release comes first")
     assert back["source_version"] not in (newest, before["source_version"], "unknown")
     assert released(asking, never_released)["source_version"] == "unknown"
     assert newest not in str(asking.status(SERVICE)["release"])

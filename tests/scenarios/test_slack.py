@@ -57,7 +57,7 @@ def test_a_release(local: Stack, apps: Apps) -> None:
     release = local.status("hello")["release"]
     assert (release["commit"], release["repository"]) == (COMMIT, "team/hello")
     image = f"{release['image_digest'][:19]} from source {release['source_version']}, commit {COMMIT}"
-    assert messages[1][1:] == [f"Image {image}; when packaged, the first release"]
+    assert messages[1][1:] == [f"Image {image}. It is the first release, unless another comes first"]
     commit, *rest = messages[3][1:]
     assert re.fullmatch(rf"Commit {COMMIT}, (\d+ min )?\d+ s after its upload", commit)
     assert rest == [

@@ -129,7 +129,9 @@ def _always(answer: Any) -> Any:
 
 def test_the_image_of_a_build(tmp_path: Path) -> None:
     package = Package(tmp_path, built=replace(BUILT, commit=Commit(COMMIT, "team/web")))
-    summary = f"sha256:aaaaaaaaaaaa from source v5, commit {COMMIT}; when packaged, the first release"
+    summary = (
+        f"sha256:aaaaaaaaaaaa from source v5, commit {COMMIT}. It is the first release, unless another comes first"
+    )
     assert package.run() == {
         "IMAGE_DIGEST": DIGEST, "DEPLOY": "yes", "SOURCE": "v5", "COMMIT": COMMIT, "COMMIT_REPOSITORY": "team/web",
         "UPLOADED": str(UPLOADED), "SUMMARY": summary,
@@ -162,7 +164,9 @@ def test_a_build_whose_end_is_not_listed_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_pushed_image_is_copied_and_named_by_its_digest(tmp_path: Path) -> None:
     package = Package(tmp_path, parameters=PUSH, labels=LABELS)
-    summary = f"sha256:aaaaaaaaaaaa as it was pushed, commit {COMMIT}; when packaged, the first release"
+    summary = (
+        f"sha256:aaaaaaaaaaaa as it was pushed, commit {COMMIT}. It is the first release, unless another comes first"
+    )
     assert package.run() == {
         "IMAGE_DIGEST": DIGEST, "DEPLOY": "yes", "SOURCE": DIGEST, "COMMIT": COMMIT, "COMMIT_REPOSITORY": "team/web",
         "UPLOADED": str(UPLOADED), "SUMMARY": summary,
@@ -218,7 +222,9 @@ def test_an_older_image_that_is_pushed_again_is_released_again(tmp_path: Path) -
     records = (record(1, DIGEST, DIGEST), record(2, LIVE, LIVE))
     variables = Package(tmp_path, parameters=PUSH, records=records).run()
     assert variables["DEPLOY"] == "yes"
-    assert variables["SUMMARY"].endswith("it replaces release 2, sha256:bbbbbbbbbbbb")
+    assert variables["SUMMARY"].endswith(
+        ". It replaces release-2 (sha256:bbbbbbbbbbbb), unless another release comes first"
+    )
 
 
 @pytest.mark.parametrize(
@@ -260,15 +266,15 @@ def test_a_new_pipeline_where_nothing_is_uploaded(tmp_path: Path) -> None:
 LAST = record(9, LIVE)
 LIVE_IS_ASKED, TEMPLATE = {"parameters": {"image": "live"}}, replace(SETTINGS, template_folder="t", template_bucket="b")
 CASES: dict[str, tuple[Json, str, str]] = {
-    "the image of an earlier release": ({"records": (record(1, DIGEST),)}, "yes", "the image of release 1 again"),
-    "the history is not in order": ({"records": (record(1, DIGEST, "v3"), *["{}"] * 8, LAST)}, "yes", "it replaces release 9, sha256:bbbbbbbbbbbb"),
-    "what it replaces names its commit": ({"records": (record(1, LIVE, commit="c"),)}, "yes", "release 1, sha256:bbbbbbbbbbbb, commit c"),
+    "the image of an earlier release": ({"records": (record(1, DIGEST),)}, "yes", ". It is the image of release-1 again"),
+    "the history is not in order": ({"records": (record(1, DIGEST, "v3"), *["{}"] * 8, LAST)}, "yes", ". It replaces release-9 (sha256:bbbbbbbbbbbb), unless another release comes first"),
+    "what it replaces names its commit": ({"records": (record(1, LIVE, commit="c"),)}, "yes", ". It replaces release-1 (sha256:bbbbbbbbbbbb, commit c), unless"),
     "an image is asked for": ({"parameters": {"image": OLD}}, "yes", "from source unknown"),
-    "an image that was released": ({"parameters": {"image": OLD}, "records": (record(1, OLD, "v1"), LAST)}, "yes", "from source v1; when packaged, it replaces release 9"),
+    "an image that was released": ({"parameters": {"image": OLD}, "records": (record(1, OLD, "v1"), LAST)}, "yes", "from source v1. It replaces release-9 (sha256:bbbbbbbbbbbb), unless another release comes first"),
     "nothing is live": (LIVE_IS_ASKED, "no", "nothing to deploy"),
-    "what is live, with a new template": ({**LIVE_IS_ASKED, "settings": TEMPLATE, "live": LIVE, "records": (LAST,), "appspec": "# template f8\n"}, "yes", "the image of release 9 again"),
+    "what is live, with a new template": ({**LIVE_IS_ASKED, "settings": TEMPLATE, "live": LIVE, "records": (LAST,), "appspec": "# template f8\n"}, "yes", ". It is the image of release-9 again"),
     "what is live, with its template": ({**LIVE_IS_ASKED, "settings": TEMPLATE, "live": LIVE, "records": (LAST,), "appspec": "# template f9\n"}, "no", "nothing to deploy"),
-    "what is live was not released last": ({**LIVE_IS_ASKED, "settings": TEMPLATE, "live": OLD, "records": (LAST,), "appspec": "# template f9\n"}, "yes", "it replaces release 9"),
+    "what is live was not released last": ({**LIVE_IS_ASKED, "settings": TEMPLATE, "live": OLD, "records": (LAST,), "appspec": "# template f9\n"}, "yes", ". It replaces release-9 ("),
     "what is live, deployed by ECS": ({**LIVE_IS_ASKED, "live": LIVE, "records": (LAST,)}, "yes", "from source v4"),
 }  # fmt: skip
 

@@ -139,7 +139,7 @@ LONGEST_VALUES = {
     + 32
     + 2 * len(", commit ")
     + 2 * 64
-    + len("; when packaged, it replaces release , ")
+    + len(". It replaces release- (), unless another release comes first")
     + 40,
 }
 """Characters; S3's versions have 32, though it promises 1,024 bytes at most."""
