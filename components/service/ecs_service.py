@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NotRequired, TypedDict
 
 import pulumi
 import pulumi_aws as aws
 
 from components.iam import policies
-from components.iam.roles import attach_policy, create_role
 from components.platform.image_repository import ImageRepository
 from components.platform.platform import Platform
 from components.service.alarms import Alarms, ServiceAlarms, measurable, service_alarms, watched_alarms
@@ -32,6 +30,7 @@ from components.service.routing import (
     Routing,
     RoutingArgs,
     Stickiness,
+    listening_container,
     route_requests,
     task_security_group,
 )
@@ -39,7 +38,7 @@ from components.service.running_reads import decrypt_with, say_what_stays
 from components.service.strategies import RollingStrategy, Strategy
 from components.service.strategies.strategy import Deployable
 from components.service.task import Task
-from components.service.task_role import Permission, app_statements
+from components.service.task_role import Permission, app_statements, task_role
 from components.service.task_template import TaskTemplate
 from components.service.traffic_shift import shift_role, with_shift
 from components.service.update_hooks import CurrentService
@@ -250,9 +249,7 @@ class EcsService(pulumi.ComponentResource):
             *app_statements(self.args.get("permissions", [])),
             *self._reads.task_statements(self._scope),
         ]
-        name, trust = f"{self.service}-task", policies.trust("ecs-tasks", self._scope.account)
-        role = create_role(name, f"{self._full_name}-task", [trust], self._scope, self._child)
-        return role, [attach_policy(name, role, statements, self._child)] if statements else []
+        return task_role(self.service, statements, self._scope, self._child)
 
     def _service(
         self,
@@ -307,15 +304,9 @@ class EcsService(pulumi.ComponentResource):
 
     def _settings(self) -> Settings:
         """What the service is to have beside its task definition."""
-        settings = Settings(tuple(sorted(self._capacity)), self._opens_sessions)
-        if not self._routes:
-            return settings
-        on = [name for name, limit in self._limits if limit]
-        return replace(
-            settings,
-            grace_period=self._health_check.grace,
-            alarms=tuple(sorted(alarm_name(self._full_name, alarm) for alarm in on)),
-        )
+        alarms = [alarm_name(self._full_name, alarm) for alarm, limit in self._limits if limit and self._routes]
+        grace = self._health_check.grace if self._routes else 0
+        return Settings(tuple(sorted(self._capacity)), self._opens_sessions, grace, tuple(sorted(alarms)))
 
     def _alarms(self) -> ServiceAlarms:
         if not self._routes:
@@ -344,19 +335,8 @@ class EcsService(pulumi.ComponentResource):
         (group,) = self.routing.target_groups
         return pulumi.Output.concat(self._platform.load_balancer.arn_suffix, "/", group.arn_suffix)
 
-    def _container(self, name: str) -> tuple[str, int]:
-        """The container that the load balancer reaches, and where it listens.
-
-        Raises:
-            ValueError: there is none.
-        """
-        port, container = self.args["task"].port, self.args["template"].port_container()
-        if port is None or container is None:
-            raise ValueError(f"{name} needs a container that listens on a port")
-        return container, port
-
     def _app_spec(self, group: aws.ec2.SecurityGroup) -> pulumi.Output[dict[str, Any]]:
-        container, port = self._container(self.deploy.controller.title)
+        container, port = listening_container(self.args["template"], self.args["task"], self.deploy.controller.title)
         network = self._platform.network
         return pulumi.Output.all(network.task_subnet_ids, group.id, network.assign_public_ip).apply(
             lambda outputs: self.deploy.app_spec(container, port, self._capacity, *outputs)
@@ -365,7 +345,7 @@ class EcsService(pulumi.ComponentResource):
     def _routing(self, group: aws.ec2.SecurityGroup) -> Routing:
         if not self._routes:
             return Routing([], [])
-        container, port = self._container("a route")
+        container, port = listening_container(self.args["template"], self.args["task"], "a route")
         load_balancer = self._platform.load_balancer
         args: RoutingArgs = {
             "routes": self._routes,

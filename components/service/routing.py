@@ -17,6 +17,8 @@ from pydantic import Field, model_validator
 from components import types
 from components.model import Model
 from components.service.route_names import Route, route_names
+from components.service.task import Task
+from components.service.task_template import TaskTemplate
 
 SECONDS_TO_FINISH_REQUESTS = 30
 """Of a task that leaves, by default. AWS's own 300 are waited for at the end of every deployment in which a task has an
@@ -121,6 +123,23 @@ class RoutingArgs(TypedDict):
     """What makes room for a rule whose priority another one has."""
     shift: NotRequired[ShiftArgs]
     """Without it a route has one target group."""
+
+
+def listening_container(template: TaskTemplate, task: Task, user: str) -> tuple[str, int]:
+    """The container that the load balancer reaches, and where it listens.
+
+    Args:
+        template: whose containers there are.
+        task: which port it is.
+        user: what needs one, for the error.
+
+    Raises:
+        ValueError: there is none.
+    """
+    container = template.port_container()
+    if task.port is None or container is None:
+        raise ValueError(f"{user} needs a container that listens on a port")
+    return container, task.port
 
 
 @dataclass(frozen=True)
