@@ -9,7 +9,7 @@ from typing import Any, Literal
 from releases.errors import PROGRAM
 from releases.events import JOB_FAILED, JOB_SKIPPED, NOT_PACKAGED, PACKAGED, RELEASED, SOURCE
 from releases.failure import TOLD
-from releases.names import aws_name, log_group, release_tag
+from releases.names import TEMPLATE_CHANGED, aws_name, log_group, release_tag, starting_rule
 
 SUCCESS, FAILURE, INFO, ACTION_NEEDED = "#2eb67d", "#e01e5a", "#36c5f0", "#ecb22e"
 Subject = Literal["pipeline", "service", "hook", "task", "job", "alarm", "image"]
@@ -55,7 +55,6 @@ INPUT_PATHS: Mapping[Subject, Mapping[str, str]] = {
 """What every message of a subject has of its event."""
 MORE_PATHS: Mapping[str, Mapping[str, str]] = {
     "aws.codepipeline": {
-        "by": "$.detail.execution-trigger.trigger-type",
         "who": "$.detail.execution-trigger.trigger-detail",
         "stage": "$.detail.stage",
         "action": "$.detail.action",
@@ -116,14 +115,48 @@ class Message:
 EXECUTION, STAGE, ACTION = (f"CodePipeline {what} Execution State Change" for what in ("Pipeline", "Stage", "Action"))
 ALARM = "CloudWatch Alarm State Change"
 HOOK = "ECS Hook State Change"
+BY_EVENT = "CloudWatchEvent"
+"""CodePipeline's type of an execution that an EventBridge rule has started; its detail is the rule's ARN
+(docs/aws-assumptions.md)."""
+EDITING_RULE = starting_rule("", TEMPLATE_CHANGED)
+"""How the name of a rule ends that starts a pipeline because an edit has changed its template."""
 MESSAGES: Mapping[str, Message] = {
     "started": Message(
         "<pipeline> has started",
         INFO,
         EXECUTION,
         # The one that CodePipeline starts when a pipeline is made finds no source: nobody waits for it.
-        {"state": ["STARTED"], "execution-trigger": {"trigger-type": [{"anything-but": "CreatePipeline"}]}},
-        ["Started by <by> <who>"],
+        {
+            "state": ["STARTED"],
+            "execution-trigger": {"trigger-type": [{"anything-but": ["CreatePipeline", BY_EVENT]}]},
+        },
+        ["Started by <who>"],
+        level="releases",
+    ),
+    # Of these CodePipeline knows the rule, and nobody who uploaded.
+    "uploaded": Message(
+        "<pipeline> has started",
+        INFO,
+        EXECUTION,
+        {
+            "state": ["STARTED"],
+            "execution-trigger": {
+                "trigger-type": [BY_EVENT],
+                "trigger-detail": [{"anything-but": {"suffix": EDITING_RULE}}],
+            },
+        },
+        ["Started by an upload, or by the push of an image"],
+        level="releases",
+    ),
+    "edited": Message(
+        "<pipeline> has started",
+        INFO,
+        EXECUTION,
+        {
+            "state": ["STARTED"],
+            "execution-trigger": {"trigger-type": [BY_EVENT], "trigger-detail": [{"suffix": EDITING_RULE}]},
+        },
+        ["Started by `pulumi up`, which has edited what CodeDeploy deploys"],
         level="releases",
     ),
     # The same one fails in Source, with a reason like any other's; it is of the pipeline's first version.

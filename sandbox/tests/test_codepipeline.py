@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from sandbox.codepipeline.actions import codebuild, ecs, source
 from sandbox.codepipeline.actions.context import ActionContext, ActionFailure
 from sandbox.codepipeline.api import HANDLERS
 from sandbox.codepipeline.artifacts import ArtifactStore, read_file, zip_of
-from sandbox.codepipeline.model import ActionExecution, Artifact, Execution
+from sandbox.codepipeline.model import ActionExecution, Artifact, Execution, StartingRules
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::111111111111:role/pipe"
@@ -422,6 +423,21 @@ def test_creating_a_pipeline_starts_it_and_keeps_every_field(account: FakeAccoun
     with pytest.raises(AwsError) as caught:
         call(account, "CreatePipeline", pipeline=declared())
     assert caught.value.code == "PipelineNameInUseException"
+
+
+def test_what_has_started_an_execution_is_a_caller_or_a_rule_for_its_target(account: FakeAccount) -> None:
+    call(account, "CreatePipeline", pipeline=declared(), tags=[])
+    session = "arn:aws:sts::111111111111:assumed-role/starter/e1"
+    account.parts.of(StartingRules)["starter", "e1"] = "arn:aws:events:eu-west-1:111111111111:rule/on-upload"
+    for arn in (session, f"{session}2", ME.arn):
+        caller = replace(ME, arn=arn)
+        HANDLERS["codepipeline", "StartPipelineExecution"](account, caller, {"name": "pipe"})  # type: ignore[arg-type]
+    listed = call(account, "ListPipelineExecutions", pipelineName="pipe")["pipelineExecutionSummaries"]
+    assert [tuple(each["trigger"].values()) for each in listed[:3]] == [
+        ("StartPipelineExecution", ME.arn),
+        ("StartPipelineExecution", f"{session}2"),
+        ("CloudWatchEvent", "arn:aws:events:eu-west-1:111111111111:rule/on-upload"),
+    ]
 
 
 def test_a_role_that_codepipeline_may_not_assume_is_refused(account: FakeAccount) -> None:

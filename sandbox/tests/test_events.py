@@ -11,6 +11,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from sandbox.account.account import Account, Principal
 from sandbox.account.errors import AwsError
 from sandbox.codepipeline.event_target import pipeline_parameters
+from sandbox.codepipeline.model import StartingRules
 from sandbox.eventbridge import api
 from sandbox.eventbridge.patterns import PatternError, check_pattern, matches
 from sandbox.eventbridge.transform import TransformError, apply_template, lookup
@@ -221,6 +222,9 @@ def test_an_upload_starts_its_pipeline_with_that_version(account: Account, start
     (by, params), *more = started.calls
     assert not more
     assert by == role
+    (uploaded, _) = account.bus.history
+    session = uploaded["id"].replace("-", "")
+    assert account.parts.of(StartingRules) == {("starter", session): f"arn:aws:events:{R}:{A}:rule/on-upload"}
     assert params["sourceRevisions"][0]["revisionValue"] == version
     assert account.undelivered == []
 

@@ -56,6 +56,7 @@ def test_a_release(local: Stack, apps: Apps) -> None:
     ]  # fmt: skip
     release = local.status("hello")["release"]
     assert (release["commit"], release["repository"]) == (COMMIT, "team/hello")
+    assert messages[0][1:] == ["Started by an upload, or by the push of an image"]
     image = f"{release['image_digest'][:19]} from source {release['source_version']}, commit {COMMIT}"
     assert messages[1][1:] == [f"Image {image}. It is the first release, unless another comes first"]
     commit, *rest = messages[3][1:]
@@ -189,6 +190,7 @@ def test_a_source_that_is_gone(local: Stack) -> None:
     wait_for_pipeline(local, "hello", 1)
     messages = told(local, before)
     assert titles(messages) == ["[local] local-hello has started", "[local] local-hello has failed in Source"]
+    assert re.fullmatch(r"Started by arn:aws:iam::\d{12}:\S+", messages[0][1])
     assert re.fullmatch(r"Source: \S.+", messages[1][1])
 
 

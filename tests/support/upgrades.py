@@ -7,7 +7,7 @@ PARTS = "(-logs|-role|-policy)?"
 GONE = re.compile(rf"({STEP}|commits-report){PARTS}|commits-ended-report")
 NEW = re.compile(
     rf"([\w-]+-steps|commits-report){PARTS}|commits-report-permission|delivery-store-steps|commits-ended-report"
-    r"|slack-(not_(packaged|deployed)|vulnerable)(-target)?|[\w-]+-execution-key-own-policy"
+    r"|slack-(not_(packaged|deployed)|uploaded|edited|vulnerable)(-target)?|[\w-]+-execution-key-own-policy"
 )
 CHANGED = {
     "aws:codepipeline/pipeline:Pipeline": {"stages", "variables"},
@@ -25,5 +25,5 @@ CHANGED = {
 """What of a resource may differ, by its type."""
 CHANGED_NAMES = re.compile(
     r"[\w-]+-(pipeline|package)(-policy)?|[\w-]+-execution-policy|commits-(events-policy|ended-report|failed-comment)"
-    r"|[a-z]+-([a-z]{5}|blue|green)|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|failed|rolled_back|impaired|out_of_memory|(approval|hook_(waits|failed))(-target)?)"
+    r"|[a-z]+-([a-z]{5}|blue|green)|commits-report-(logs|role|policy)|delivery-store(-lifecycle)?|slack-(undelivered-policy|failed|rolled_back|impaired|out_of_memory|(started|approval|hook_(waits|failed))(-target)?)"
 )

@@ -12,7 +12,7 @@ from moto.core.utils import utcnow
 from sandbox.account.errors import AwsError
 from sandbox.codepipeline.definition import validate
 from sandbox.codepipeline.jobs import put_job_failure_result, put_job_success_result
-from sandbox.codepipeline.model import Execution, Json, utc_now
+from sandbox.codepipeline.model import Execution, Json, StartingRules, utc_now
 from sandbox.codepipeline.shapes import action_shape, execution_shape, stage_state, summary_shape
 from sandbox.codepipeline.stage_lock import Closed, StageLocks
 from sandbox.codepipeline.state import backend, begin, pipeline_record, pipeline_state, states_of
@@ -80,8 +80,7 @@ def delete_pipeline(account: Account, principal: Principal, params: Json) -> Jso
 
 
 def start_pipeline_execution(account: Account, principal: Principal, params: Json) -> Json:
-    kind = "CloudWatchEvent" if _started_by_event(account, principal) else "StartPipelineExecution"
-    execution = begin(account, params["name"], kind, principal.arn, params)
+    execution = begin(account, params["name"], *_trigger(account, principal), params)
     return {"pipelineExecutionId": execution.id}
 
 
@@ -246,10 +245,11 @@ def _succeeded_in(execution: Execution, stage: str) -> bool:
     return any(s.name == stage and s.status == "Succeeded" for s in execution.stages)
 
 
-def _started_by_event(account: Account, principal: Principal) -> bool:
-    """Whether the caller is the role session that the bus opened, under the event's id, for a rule's target."""
-    session = principal.arn.rsplit("/", 1)[-1]
-    return principal.kind == "role" and any(e["id"].replace("-", "") == session for e in account.bus.history)
+def _trigger(account: Account, principal: Principal) -> tuple[str, str]:
+    """What starts an execution: the rule of an event, by its ARN, or else the caller (API, ExecutionTrigger)."""
+    role, _, session = principal.arn.partition(":assumed-role/")[2].partition("/")
+    rule = account.parts.of(StartingRules).get((role, session))
+    return ("CloudWatchEvent", rule) if rule else ("StartPipelineExecution", principal.arn)
 
 
 def _page(items: list[T], params: Json) -> tuple[list[T], str | None]:

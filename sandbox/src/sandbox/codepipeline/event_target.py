@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.account.account import Account
+from sandbox.codepipeline.model import StartingRules
 from sandbox.eventbridge.transform import TransformError, target_input
 
 Event = dict[str, Any]
@@ -19,6 +20,7 @@ def start_pipeline(account: Account, event: Event, rule_arn: str, target: Mappin
         raise TransformError("a pipeline target needs a role")
     parameters = pipeline_parameters(target, event, rule_arn)
     session = str(event["id"]).replace("-", "")
+    account.parts.of(StartingRules)[str(target["RoleArn"]).rpartition("/")[2], session] = rule_arn
     credentials = account.assume(str(target["RoleArn"]), "events.amazonaws.com", session)
     client = account.client("codepipeline", credentials)
     client.start_pipeline_execution(name=arn.rpartition(":")[2], **parameters)

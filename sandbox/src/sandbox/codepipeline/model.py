@@ -15,6 +15,10 @@ ConditionKind = Literal["beforeEntry", "onSuccess", "onFailure"]
 ActionStatus = Literal["InProgress", "Abandoned", "Succeeded", "Failed"]
 
 
+class StartingRules(dict[tuple[str, str], str]):
+    """A role and its session, with which the bus has called a rule's target → the rule's ARN."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 import pytest
+from botocore.session import Session
 from mocked import ACCOUNT, REGION, WEBHOOK, Recorder
 from pulumi.runtime import rpc
 
@@ -51,7 +52,7 @@ def paged(deploy: Callable[..., Recorder]) -> Recorder:
     [
         ("all", set()),
         ("releases", {"packaged", "deploying"}),
-        ("failures", {"packaged", "deploying", "started", "released"}),
+        ("failures", {"packaged", "deploying", "started", "uploaded", "edited", "released"}),
     ],
 )
 def test_how_much_is_told(deploy: Callable[..., Recorder], level: Level, silent: set[str]) -> None:
@@ -109,10 +110,17 @@ def test_the_webhook_is_a_secret(slack: Recorder) -> None:
     assert rpc.unwrap_rpc_secret(given["invocationEndpoint"]) == WEBHOOK
 
 
+def by_rule(name: str) -> dict[str, str]:
+    """What CodePipeline's event says of an execution that a rule has started."""
+    return {"trigger-type": "CloudWatchEvent", "trigger-detail": f"{EVENTS}:rule/{name}"}
+
+
 def event(kind: str, pipeline: str, **detail: Any) -> dict[str, Any]:
     """An event that a message is for, but for the pipeline and what is in `detail`."""
     details: dict[str, dict[str, Any]] = {
         "started": {"state": "STARTED", "execution-trigger": {"trigger-type": "StartPipelineExecution"}},
+        "uploaded": {"state": "STARTED", "execution-trigger": by_rule("dev-a-upload")},
+        "edited": {"state": "STARTED", "execution-trigger": by_rule("dev-a-template")},
         "approval": {"state": "STARTED", "type": {"category": "Approval"}},
         "deploying": {"state": "STARTED", "stage": "Deploy"},
         "rejected": {"state": "FAILED", "type": {"category": "Approval"}},
@@ -309,6 +317,8 @@ def test_a_failure_is_told_once_and_with_its_cause(said: dict[str, str], is_told
     [
         ("started", {"execution-trigger": {"trigger-type": "CreatePipeline"}}),
         ("started", {"state": "SUCCEEDED"}),
+        ("uploaded", {"state": "SUCCEEDED"}),
+        ("edited", {"state": "SUCCEEDED"}),
         ("approval", {"type": {"category": "Build"}}),
         ("approval", {"state": "SUCCEEDED"}),
         ("deploying", {"stage": "Package"}),
@@ -325,6 +335,43 @@ def test_a_failure_is_told_once_and_with_its_cause(said: dict[str, str], is_told
 )
 def test_what_nobody_waits_for_is_not_told(kind: str, detail: dict[str, Any]) -> None:
     assert not told(kind, event(kind, "dev-a", **detail))
+
+
+TRIGGERS = Session().get_service_model("codepipeline").shape_for("TriggerType").enum
+USER = "arn:aws:sts::1:assumed-role/Admin/ann"
+
+
+@pytest.mark.parametrize(
+    ("trigger", "told_as"),
+    [
+        *(({"trigger-type": kind, "trigger-detail": USER}, ["started"]) for kind in TRIGGERS if kind not in ("CreatePipeline", "CloudWatchEvent")),
+        ({"trigger-type": "CreatePipeline", "trigger-detail": USER}, []),
+        (by_rule("dev-a-upload"), ["uploaded"]),
+        (by_rule("somebody-s-own"), ["uploaded"]),
+        (by_rule("dev-a-template"), ["edited"]),
+        (by_rule("dev-template-upload"), ["uploaded"]),
+    ],
+)  # fmt: skip
+def test_a_start_is_told_once_whatever_has_started_it(trigger: dict[str, str], told_as: list[str]) -> None:
+    started = event("started", "dev-a", **{"execution-trigger": trigger})
+    assert [kind for kind in ("started", "uploaded", "edited") if told(kind, started)] == told_as
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("started", f"Started by {USER}"),
+        ("uploaded", "Started by an upload, or by the push of an image"),
+        ("edited", "Started by `pulumi up`, which has edited what CodeDeploy deploys"),
+    ],
+)
+def test_who_or_what_has_started_a_release(kind: str, line: str) -> None:
+    trigger = {"trigger-type": "StartPipelineExecution", "trigger-detail": USER}
+    started = event(kind, "dev-a", **({"execution-trigger": trigger} if kind == "started" else {}))
+    header, said, _ = filled(webhook_transformer(MESSAGES[kind], SCOPE, production=False), started)["attachments"][0][
+        "blocks"
+    ]
+    assert (header["text"]["text"], said["text"]["text"]) == ("[dev] dev-a has started", line)
 
 
 def given_of(kind: str, scope: Scope = SCOPE, *, production: bool = False) -> str:
