@@ -10,6 +10,8 @@ from pipeline_steps.build.settings import Settings
 from releases.errors import DeliveryError
 from releases.names import build_project
 
+OF_0_1_0 = {"CONTEXT": ".", "DOCKERFILE": "Dockerfile", "REGISTRY_LOGINS": ""}
+"""What the builds of version 0.1.0 did, whose projects have no such variables until the first `up` of a later one."""
 OF_AN_EXECUTION = ("IMAGE", "SOURCE_VERSION", "EXECUTION", "CODEBUILD_INITIATOR")
 """What only an execution has the build told."""
 
@@ -25,7 +27,7 @@ def plain_variables(session: boto3.Session, name: str) -> dict[str, str]:
         DeliveryError: there is no such build.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
-    return {each["name"]: each["value"] for each in _variables(session, name)}
+    return OF_0_1_0 | {each["name"]: each["value"] for each in _variables(session, name)}
 
 
 def build_settings(session: boto3.Session, name: str, source: Path) -> tuple[Settings, dict[str, str]]:
@@ -37,11 +39,17 @@ def build_settings(session: boto3.Session, name: str, source: Path) -> tuple[Set
         source: the top of the source.
 
     Raises:
-        DeliveryError: there is no such build, or a secret has no such key.
+        DeliveryError: there is no such build, it is of an older version, or a secret has no such key.
         botocore.exceptions.ClientError: AWS refuses to tell.
     """
     values = {each["name"]: _value(session, each) for each in _variables(session, name)}
-    return Settings.parse({**dict.fromkeys(OF_AN_EXECUTION, ""), **values}, source), values
+    try:
+        return Settings.parse({**dict.fromkeys(OF_AN_EXECUTION, ""), **values}, source), values
+    except KeyError as error:
+        raise DeliveryError(
+            f"the CodeBuild project {build_project(name)} was created by an older version of this program, and has no "
+            f"variable {error.args[0]}; `up` adds it"
+        ) from None
 
 
 def _variables(session: boto3.Session, name: str) -> list[dict[str, Any]]:

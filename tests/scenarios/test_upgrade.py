@@ -19,6 +19,18 @@ pytestmark = pytest.mark.nightly
 
 SERVICES = ("hello", "shop")
 """One that ECS deploys, and one that CodeDeploy does."""
+LOOKS = (
+    "status",
+    "history hello",
+    "verify",
+    "logs hello",
+    "open hello",
+    "parameters list",
+    "cost",
+    "live hello",
+    "page",
+)
+"""Commands of now that read a stack of 0.1.0: whoever upgrades looks at it first."""
 BEFORE = Path(__file__).parent / "upgrade/0.1.0.tar.xz"
 
 
@@ -69,6 +81,9 @@ def test_an_upgrade_changes_the_steps_only_and_goes_on_with_what_was_released(ol
     for service in SERVICES:
         done = old.ship(service, apps.make(f"{service}-1"))
         assert done.code == 0, done.out + done.err
+    for command in LOOKS:
+        looked = old.run(*command.split())
+        assert looked.code == (2 if command == "verify" else 0), (command, looked)  # no host takes its commits
     released = {service: old.settled(service) for service in SERVICES}
     running = tasks(old)
     assert len(running) == 2

@@ -133,6 +133,16 @@ def of_uploads(aws: BringAws) -> None:
         aws.parameters[f"/{name}"] = aws.parameters.pop(f"/fargate-delivery/dev/{name}/release")
 
 
+def test_a_build_of_an_older_version_is_not_guessed(docker: Docker, aws: BringAws, app: Path) -> None:
+    of_uploads(aws)
+    del aws.project["PLATFORM"]
+    assert push("--image", app, "--yes").output.splitlines()[-1] == (
+        "error: the CodeBuild project dev-web-package was created by an older version of this program, and has no variable "
+        "PLATFORM; `up` adds it"
+    )
+    assert docker.said == []
+
+
 def test_an_image_of_uploads_to_come_is_pushed_where_they_look(docker: Docker, aws: BringAws, app: Path) -> None:
     of_uploads(aws)
     done = push("--image", app, "--yes", "--json")

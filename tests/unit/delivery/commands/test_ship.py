@@ -51,6 +51,13 @@ def test_a_folder_is_uploaded_and_its_release_followed(aws: BringAws, app: Path)
     assert (done.exit_code, aws.writes) == (0, ["PutObject"])
 
 
+def test_a_build_of_0_1_0_names_neither_context_nor_dockerfile(aws: BringAws, app: Path) -> None:
+    del aws.project["CONTEXT"], aws.project["DOCKERFILE"]
+    assert ship("--source", app, "--yes").exit_code == 0
+    (app / "Dockerfile").unlink()
+    assert f"error: {app} has no Dockerfile; at its top it has: nothing" in ship("--source", app, "--yes").output
+
+
 def test_without_a_commit_none_is_named(aws: BringAws, app: Path) -> None:
     ship("--source", app, "--yes")
     assert aws.uploaded[0][1]["Metadata"] == {}
