@@ -1,32 +1,13 @@
 """What an account needs before a stack can be deployed to it: state, OIDC providers, and each stack's roles."""
 
-from pathlib import Path
-
 import pulumi
 import pulumi_aws as aws
 
-from bootstrap.account_file import NAMESPACE, PROJECT, Account, account_keys, check_account, state_bucket_name
+from bootstrap.account_file import PROJECT, load, state_bucket_name
 from bootstrap.ci_roles import StackAccess, StackAccessArgs
 from bootstrap.state_store import StateStore
 from components.iam.oidc_trust import provider_arn
 from components.scope import Scope
-from config.lines import StackLines, read_keys
-from config.validation import format_problems
-
-
-def load() -> Account:
-    """The account's file, checked.
-
-    Raises:
-        pulumi.RunError: one message with every mistake, a line each.
-    """
-    config = {f"{NAMESPACE}:{key}": value for key, value in read_keys(NAMESPACE).items()}
-    if problems := check_account(config):
-        file = f"Pulumi.{pulumi.get_stack()}.yaml"
-        lines = StackLines.read(Path(__file__).parent / file)
-        raise pulumi.RunError(format_problems(f"bootstrap/{file}", problems, lines))
-    return Account.model_validate(account_keys(config))
-
 
 account = load()
 partition = aws.get_partition().partition

@@ -1,8 +1,10 @@
 """The keys of an account's file, `bootstrap/Pulumi.<name>.yaml`, and whom they let in."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import pulumi
 from pydantic import Field, ValidationError, model_validator
 
 from components.iam import oidc_trust
@@ -10,7 +12,10 @@ from components.iam.policies import Statement
 from components.model import Model
 from components.types import NAME, ClusterName, PolicyArn, RoleArn, UniqueList, text
 from config.error_messages import format_error
+from config.lines import StackLines, read_keys
+from config.validation import format_problems
 
+FOLDER = Path(__file__).parent
 NAMESPACE = "fargate-delivery-bootstrap"
 """What the keys of an account's file start with."""
 PROJECT = "fargate-delivery"
@@ -183,6 +188,19 @@ class Account(Model):
 def state_bucket_name(account: str, region: str) -> str:
     """The bucket's name: one for an account and Region, the same for whoever asks."""
     return f"fargate-delivery-state-{account}-{region}"
+
+
+def load() -> Account:
+    """The account's file, checked.
+
+    Raises:
+        pulumi.RunError: one message with every mistake, a line each.
+    """
+    config = {f"{NAMESPACE}:{key}": value for key, value in read_keys(NAMESPACE).items()}
+    if problems := check_account(config):
+        file = f"Pulumi.{pulumi.get_stack()}.yaml"
+        raise pulumi.RunError(format_problems(f"bootstrap/{file}", problems, StackLines.read(FOLDER / file)))
+    return Account.model_validate(account_keys(config))
 
 
 def check_account(config: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,12 @@
-"""What the stack files' schema says beyond the types of single keys: names of templates, sizes, what goes with what.
+"""What the stack files' schema says beyond the types of single keys: sizes, what goes with what.
 
 The models decide (`config/stack_file.py`, `config/service.py`); these are their rules between keys, as far as JSON
 Schema has words for them, for whoever writes a stack file in an editor. It cannot compare two numbers, nor two
-services; nor does it see what is said of a service in another file, so it misses no key of a service.
+services; nor does it see what is said of a service in another file, so it misses no key of a service. It names no task
+template: a team adds its own, and the schema is the same for all.
 """
 
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 from components.service.route_names import VALUES_OF_A_RULE
@@ -14,8 +14,6 @@ from components.service.strategies import STRATEGIES
 from components.service.task_rules import MEMORY
 
 Schema = dict[str, Any]
-
-TEMPLATES = Path(__file__).parents[1] / "task_templates"
 
 
 def _given(*keys: str) -> Schema:
@@ -55,10 +53,7 @@ def rules() -> dict[str, list[Schema]]:
     """Model → what holds for its keys together."""
     return {
         **{each.__name__: [dict(rule) for rule in each.rules] for each in STRATEGIES.values() if each.rules},
-        "Task": [
-            {"properties": {"template": {"enum": sorted(file.name for file in TEMPLATES.glob("*.json"))}}},
-            *(_when(_is("cpu", cpu), {"properties": {"memory": {"enum": sizes}}}) for cpu, sizes in MEMORY.items()),
-        ],
+        "Task": [_when(_is("cpu", cpu), {"properties": {"memory": {"enum": sizes}}}) for cpu, sizes in MEMORY.items()],
         "Network": [
             _when(
                 _given("vpc_id"),

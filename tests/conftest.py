@@ -3,11 +3,13 @@
 import pytest
 from process_environment import environment_stays
 
+from tests.support.example import refuse_own_files
 from tests.support.parts import REPOSITORY, recorded_seconds
 
 __all__ = ["environment_stays"]
 
 pytest_plugins = ["tests.support.progress"]
+refuse_own_files()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,7 +4,6 @@ No variable of Pulumi's is set but its home and the backend.
 """
 
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from sandbox.identities import credentials, providers
 from sandbox.stacks import Server
 from tests.engine.conftest import ACCOUNT, REGION, REPOSITORY, new_server
 from tests.real_cli import CLI, Installed, install
+from tests.support.example import copy_parts, copy_program
 
 PROGRAM = """
 import pulumi
@@ -96,11 +96,9 @@ def aws(server: Server, identity: str | None) -> Mapping[str, str]:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what the commands need."""
     root = tmp_path_factory.mktemp("checkout")
-    for folder in (".ci", "bootstrap", "components", "config", "delivery", "pipeline_steps", "releases", "stack"):
-        shutil.copytree(REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in REPOSITORY.glob("*.py"):
-        shutil.copy(file, root)
-    project = yaml.safe_load((REPOSITORY / "Pulumi.yaml").read_text())
+    copy_program(root)
+    copy_parts(root, ".ci", "bootstrap")
+    project = yaml.safe_load((root / "Pulumi.yaml").read_text())
     (root / "Pulumi.yaml").write_text(yaml.safe_dump({**project, "config": {}}))
     for link in (".venv", "policy"):
         (root / link).symlink_to(REPOSITORY / link)

@@ -5,7 +5,6 @@ import functools
 import json
 import os
 import re
-import shutil
 import subprocess
 import textwrap
 import time
@@ -21,9 +20,9 @@ from delivery.commands.bootstrap import ensure_state_bucket
 from sandbox.clients.session import Session
 from sandbox.stacks import StackFolder
 from tests.scenarios import loaded
+from tests.support.example import copy_parts, copy_program
 
 REPOSITORY = Path(__file__).parents[2]
-PROGRAM = ("components", "config", "delivery", "pipeline_steps", "releases", "stack", "task_templates", "buildspecs")
 SPEED = "200"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -195,14 +194,6 @@ def with_services(stack_file: str, services: Collection[str]) -> str:
     return head + key + "".join(kept)
 
 
-def copy_program(folder: Path) -> None:
-    """The program and the stack files, into a folder that has none of it."""
-    for part in PROGRAM:
-        shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in [*REPOSITORY.glob("Pulumi*.yaml"), *REPOSITORY.glob("*.py")]:
-        shutil.copy(file, folder)
-
-
 @contextlib.contextmanager
 def new_stack(folder: Path, name: str, program: Callable[[Path], None] = copy_program) -> Iterator[Stack]:
     """A program put into a folder, by itself the one of now, with one of its stacks, which is stopped in the end."""
@@ -220,7 +211,7 @@ def bootstrapped(stack: Stack, keys: str = "", *, of_stack: str = "{reviews: tru
     keys in the account's file, if any, and with these of the stack.
     """
     folder, server = stack.root / "bootstrap", stack.account.server
-    shutil.copytree(REPOSITORY / "bootstrap", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_parts(stack.root, "bootstrap")
     file = (folder / f"Pulumi.{stack.name}.yaml").read_text().replace("{reviews: true}", of_stack)
     (folder / "Pulumi.account.yaml").write_text(file + keys)
     (folder / ".sandbox").symlink_to(stack.root / ".sandbox")

@@ -1,7 +1,6 @@
 """`python -m acceptance`, with the real CLI, on an AWS as it is believed to be, and on one that is not."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import Server
 from tests.engine.conftest import ACCOUNT, REGION, REPOSITORY, new_server
 from tests.real_cli import install
-from tests.scenarios.conftest import PROGRAM, SPEED
+from tests.scenarios.conftest import SPEED
+from tests.support.example import copy_parts, copy_program
 
 pytestmark = pytest.mark.nightly
 
@@ -26,10 +26,8 @@ ROW = re.compile(r"^\| (?P<text>.+?) \| (?P<verdict>held|did not hold|could not 
 def root(tmp_path: Path) -> Path:
     """The program, with a stack whose account is to be tried."""
     root = tmp_path / "repository"
-    for part in (*PROGRAM, "acceptance", "docs"):
-        shutil.copytree(REPOSITORY / part, root / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in [REPOSITORY / "Pulumi.yaml", *REPOSITORY.glob("*.py")]:
-        shutil.copy(file, root)
+    copy_program(root)
+    copy_parts(root, "acceptance", "docs")
     config = {"aws:region": REGION, "aws:allowedAccountIds": [ACCOUNT], "aws:defaultTags": {"tags": {"stack": "dev"}}}
     (root / "Pulumi.dev.yaml").write_text(yaml.safe_dump({"config": config}))
     return root

@@ -6,7 +6,6 @@ pages, one after another, so a page must not say which number a release has.
 
 import contextlib
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from sandbox.clients.session import Session
 from sandbox.stacks import StackFolder
 from tests.scenarios.conftest import REPOSITORY, SPEED, Stack, new_stack
 from tests.support.console import EXEC, Edit, Step, of_make, run, steps
+from tests.support.example import copy_parts
 from tests.support.plugin import session_manager_plugin
 
 pytestmark = pytest.mark.nightly
@@ -73,7 +73,7 @@ def clone(folder: Path) -> Iterator[Stack]:
     with new_stack(folder, "local") as stack:
         stack.keep_services(["hello"])
         (folder / ".venv").symlink_to(REPOSITORY / ".venv")
-        shutil.copytree(REPOSITORY / "examples", folder / "examples")
+        copy_parts(folder, "examples")
         subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
         subprocess.run(["git", "add", "Pulumi.local.yaml", "task_templates"], cwd=folder, check=True)
         yield stack

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.conftest import PROGRAM, Apps, Stack, copy_program, new_stack
+from tests.scenarios.conftest import Apps, Stack, new_stack
+from tests.support.example import PROGRAM, copy_program
 from tests.support.upgrades import CHANGED, CHANGED_NAMES, GONE, NEW
 
 pytestmark = pytest.mark.nightly
@@ -52,7 +53,7 @@ def upgrade(stack: Stack) -> None:
     """Put the program of now in the place of the old one; the stack files stay, and have nothing in common."""
     for module in stack.root.glob("*.py"):
         module.unlink()
-    for folder in PROGRAM:
+    for folder in (*PROGRAM, "task_templates"):
         shutil.rmtree(stack.root / folder, ignore_errors=True)
     stack_files = {file: file.read_text() for file in stack.root.glob("Pulumi.*.yaml")}
     copy_program(stack.root)

@@ -6,7 +6,6 @@ as `make soak SEED=…`. Decision 0001 says of each what is wrong with it.
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,11 +17,12 @@ from pathlib import Path
 import click
 
 from tests.histories.__main__ import STEPS
-from tests.scenarios.conftest import REPOSITORY, copy_program, new_stack
+from tests.scenarios.conftest import new_stack
 from tests.soak.declared import STACK, prepare
 from tests.soak.expected import Violation
 from tests.soak.machine import Soak, one_sequence, run
 from tests.soak.world import SPEED, World
+from tests.support.example import copy_parts, copy_program
 
 
 class StaleError(Exception):
@@ -194,7 +194,7 @@ def search_histories(name: str, seed: int, sequences: int) -> Found:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         copy_program(root)
-        shutil.copytree(REPOSITORY / "tests/histories", root / "tests/histories")
+        copy_parts(root, "tests/histories")
         break_contract(root, name)
         command = [sys.executable, "-m", "tests.histories", "--count", str(count), "--seed", str(seed)]
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)

@@ -1,7 +1,6 @@
 """A clone whose stacks are on an account: the real Pulumi CLI with its login, and the sandbox in AWS's place."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from pathlib import Path
 from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.stacks import Server
 from tests.real_cli import Installed, install
-from tests.scenarios.conftest import REPOSITORY, copy_program
 from tests.support.console import Step, of_make, run
+from tests.support.example import ROOT, copy_parts, copy_program
 
 SOMEBODY = {
     f"GIT_{role}_{what}": value
@@ -74,10 +73,9 @@ class Account:
 def clone(folder: Path) -> Path:
     """The program in a folder, as `make setup` leaves it there."""
     copy_program(folder)
-    for part in ("bootstrap", "examples", "bench"):
-        shutil.copytree(REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", ".venv"))
+    copy_parts(folder, "bootstrap", "examples", "bench")
     for link in (".venv", "policy"):
-        (folder / link).symlink_to(REPOSITORY / link)
+        (folder / link).symlink_to(ROOT / link)
     (folder / ".tools/bin").mkdir(parents=True)
     (folder / ".tools/bin/pulumi").symlink_to(folder / ".cli/bin/pulumi")
     for command in (

@@ -18,6 +18,7 @@ import pytest
 
 from tests.scenarios.conftest import REPOSITORY, Stack, new_stack
 from tests.soak.beside import Running
+from tests.support.example import EXAMPLE
 
 SPEED = "10"
 """Slow enough that two versions serve at once for a while."""
@@ -94,7 +95,7 @@ def stack_file(strategies: Sequence[str], assets: Sequence[bool]) -> str:
             + (f"      assets: {ASSETS}\n" if kept else "")
             + "      parameters:\n        SECRET_KEY_BASE: {secret: true, for: [runtime]}\n"
         )
-    head = (REPOSITORY / "Pulumi.local.yaml").read_text().partition("  fargate-delivery:services:\n")
+    head = (EXAMPLE / "Pulumi.local.yaml").read_text().partition("  fargate-delivery:services:\n")
     return head[0] + head[1] + "".join(services)
 
 

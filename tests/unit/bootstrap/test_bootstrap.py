@@ -14,6 +14,7 @@ from components.iam import oidc_trust
 from components.iam.policies import Statement
 from sandbox.iam.conditions import conditions_hold
 from sandbox.iam.patterns import NO_VARIABLES
+from tests.support.example import EXAMPLE
 
 __all__ = ["deploy"]
 NAMESPACE = "fargate-delivery-bootstrap"
@@ -25,7 +26,7 @@ RUNNER = "arn:aws:iam::123456789012:role/runner"
 
 def run(deploy: Deploy, **changes: Any) -> Recorder:
     """The program on the committed file of dev, with some keys changed; None takes one away."""
-    config = yaml.safe_load((ROOT / "bootstrap/Pulumi.dev.yaml").read_text())["config"]
+    config = yaml.safe_load((EXAMPLE / "bootstrap/Pulumi.dev.yaml").read_text())["config"]
     config |= {f"{NAMESPACE}:{key}": value for key, value in changes.items()}
     given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items() if value}
     program = ROOT / "bootstrap/__main__.py"

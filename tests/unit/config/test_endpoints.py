@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mocked import ROOT
 
 from components.service.task_reads import Reads
 from components.service.task_template import TaskTemplate
 from config.endpoints import check_endpoints, endpoint_services
 from config.stack_file import Stack
+from tests.support.example import EXAMPLE
 
-WEB = TaskTemplate.load(ROOT / "task_templates" / "web.json")
+WEB = TaskTemplate.load(EXAMPLE / "task_templates" / "web.json")
 ALWAYS = ["ecr.api", "ecr.dkr", "logs", "s3"]
 SECRET = "arn:aws:secretsmanager:ap-northeast-1:123456789012:secret:api-AbCdEf"  # noqa: S105
 PARAMETER = "arn:aws:ssm:ap-northeast-1:123456789012:parameter/shared"

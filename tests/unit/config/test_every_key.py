@@ -11,9 +11,10 @@ from jsonschema import Draft202012Validator
 from mocked import ROOT, SECRET_KEYS, Recorder, file_config, program
 
 from config.schema import document
+from tests.support.example import EXAMPLE
 
 STACKS = ROOT / "tests" / "stacks"
-FILES = [*sorted(STACKS.glob("Pulumi.*.yaml")), ROOT / "Pulumi.pr.yaml"]
+FILES = [*sorted(STACKS.glob("Pulumi.*.yaml")), EXAMPLE / "Pulumi.pr.yaml"]
 SECRETS = {"config.fargate-delivery:secrets", "config.fargate-delivery:slack_webhook"}
 SECRETS |= {"config.fargate-delivery:commit_token"}
 """Encrypted by whoever sets them up; the tests and the sandbox make up values."""

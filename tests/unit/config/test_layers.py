@@ -17,6 +17,7 @@ from config import layers, settings
 from config.layers import LAYERS, merge
 from config.pull_request_stack import substitute_number
 from config.stack_file import Stack
+from tests.support.example import EXAMPLE
 
 Json = dict[str, Any]
 Deploy = Callable[..., Recorder]
@@ -323,7 +324,7 @@ def loaded(deploy: Deploy, stack: str, config: Json) -> Stack:
 def test_the_program_has_them_merged(deploy: Deploy, stack: str) -> None:
     flat: Json = dict(stack_config(stack))
     secrets = {key: value for key, value in flat.items() if key in SECRET_KEYS}
-    layered = layered_config(ROOT / f"Pulumi.{stack}.yaml") | secrets
+    layered = layered_config(EXAMPLE / f"Pulumi.{stack}.yaml") | secrets
     assert loaded(deploy, stack, layered) == loaded(deploy, stack, flat)
 
 
@@ -366,7 +367,7 @@ def services_of(config: Json) -> Any:
 
 @pytest.mark.parametrize("stack", ["dev", "prd", "pr"])
 def test_a_committed_stack_file_says_only_what_differs(stack: str) -> None:
-    config = layered_config(ROOT / f"Pulumi.{stack}.yaml")
+    config = layered_config(EXAMPLE / f"Pulumi.{stack}.yaml")
     own = {key: config[key] for key in ("fargate-delivery:defaults", "fargate-delivery:services") if key in config}
     assert isinstance(services_of(config), Stack)
     needless = [path for path in leaves(own) if services_of(without(config, path)) == services_of(config)]
@@ -375,7 +376,7 @@ def test_a_committed_stack_file_says_only_what_differs(stack: str) -> None:
 
 def test_both_stacks_have_all_that_pulumi_yaml_says_for_them() -> None:
     """What one of them takes away, or says otherwise, is not what both share."""
-    of_all = layered_config(ROOT / "Pulumi.dev.yaml")["fargate-delivery:common"]["services"]
+    of_all = layered_config(EXAMPLE / "Pulumi.dev.yaml")["fargate-delivery:common"]["services"]
     for stack in ("dev", "prd"):
         services = json.loads(stack_config(stack)["fargate-delivery:services"])
         for path in leaves(of_all):

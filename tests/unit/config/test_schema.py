@@ -1,4 +1,4 @@
-"""The stack files' JSON Schema: up to date, it takes the committed files, and it refuses what the program refuses."""
+"""The stack files' JSON Schema: up to date, it takes the example's files, and it refuses what the program refuses."""
 
 import json
 import re
@@ -8,18 +8,16 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from mocked import ROOT
 from referencing import Registry, Resource
 
 from components.types import PATTERN_MESSAGES
 from config.pull_request_stack import PLACEHOLDER
 from config.schema import FILE, PROJECT_FILE, document, project_document
 from config.schema_rules import AWS_OWN, ECR, NESTED, WILDCARDS
+from tests.support.example import EXAMPLE
 from tests.unit.config.test_settings import MISTAKES, changed
 
-STACKS = sorted(
-    file.name for file in ROOT.glob("Pulumi.*.yaml") if not re.fullmatch(r"Pulumi\.pr-\d+\.yaml", file.name)
-)
+STACKS = sorted(file.name for file in EXAMPLE.glob("Pulumi.*.yaml"))
 VALIDATOR = Draft202012Validator(document())
 UNNAMED = {re.escape(PLACEHOLDER), WILDCARDS, ECR, NESTED, AWS_OWN}
 BETWEEN_KEYS = ("secrets.", "slack_webhook", "commit_token")
@@ -37,9 +35,9 @@ def test_every_pattern_has_words() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_a_committed_stack_file_fits_and_names_it(stack: str) -> None:
+def test_a_stack_file_of_the_example_fits_and_names_it(stack: str) -> None:
     Draft202012Validator.check_schema(document())
-    text = (ROOT / stack).read_text()
+    text = (EXAMPLE / stack).read_text()
     assert text.startswith(f"# yaml-language-server: $schema={FILE.name}\n")
     assert list(VALIDATOR.iter_errors(yaml.safe_load(text))) == []
 
@@ -63,7 +61,7 @@ OF_ALL = Draft202012Validator(
     ],
 )
 def test_pulumi_yaml_fits_its_schema_and_names_it(path: str, value: Any) -> None:
-    text = (ROOT / "Pulumi.yaml").read_text()
+    text = (EXAMPLE / "Pulumi.yaml").read_text()
     assert text.startswith(f"# yaml-language-server: $schema={PROJECT_FILE.name}\n")
     document = yaml.safe_load(text)
     assert list(OF_ALL.iter_errors(document)) == []
@@ -94,7 +92,7 @@ def test_pulumi_yaml_fits_its_schema_and_names_it(path: str, value: Any) -> None
     ],
 )
 def test_a_service_is_said_in_parts_but_lists_are_whole(service: Any, fit: bool) -> None:
-    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    config = yaml.safe_load((EXAMPLE / "Pulumi.dev.yaml").read_text())["config"]
     assert VALIDATOR.is_valid({"config": {**config, "fargate-delivery:services": {"chuoi": service}}}) is fit
     if isinstance(service, dict):
         assert VALIDATOR.is_valid({"config": {**config, "fargate-delivery:defaults": service}}) is fit
@@ -105,7 +103,7 @@ def test_all_stack_files_are_checked() -> None:
 
 
 def test_only_texts_of_services_have_a_number() -> None:
-    pr = yaml.safe_load((ROOT / "Pulumi.pr.yaml").read_text())["config"]
+    pr = yaml.safe_load((EXAMPLE / "Pulumi.pr.yaml").read_text())["config"]
     assert not VALIDATOR.is_valid({"config": {**pr, "fargate-delivery:domain": {"zone": "${number}.example.com"}}})
 
 
@@ -182,6 +180,6 @@ def test_names_and_what_is_missing_are_seen_too(path: str, value: Any) -> None:
     ],
 )
 def test_secrets_are_encrypted(secrets: dict[str, Any], fit: bool) -> None:
-    config = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    config = yaml.safe_load((EXAMPLE / "Pulumi.dev.yaml").read_text())["config"]
     found = VALIDATOR.is_valid({"config": {**config, "fargate-delivery:secrets": secrets}})
     assert found is fit

@@ -9,10 +9,11 @@ from typing import Any
 import pulumi
 import pytest
 import yaml
-from mocked import ROOT, SECRET_KEYS, WEBHOOK, Recorder, stack_config
+from mocked import SECRET_KEYS, WEBHOOK, Recorder, stack_config
 
 from config import settings
 from releases.aws_session import Provider, Role
+from tests.support.example import EXAMPLE
 
 Deploy = Callable[..., Recorder]
 
@@ -605,7 +606,7 @@ def test_secrets_stay_secret(deploy: Deploy) -> None:
 
 @pytest.mark.parametrize("stack", ["dev", "prd", "local"])
 def test_committed_stack_files_have_no_secret_values(stack: str) -> None:
-    text = (ROOT / f"Pulumi.{stack}.yaml").read_text()
+    text = (EXAMPLE / f"Pulumi.{stack}.yaml").read_text()
     assert "fargate-delivery:secrets" not in text
 
 

@@ -17,6 +17,7 @@ from delivery.command_line import Connection
 from delivery.in_sandbox import LOCAL, OTHERS
 from releases.errors import DeliveryError
 from releases.names import aws_name
+from tests.support.example import copy_program
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,17 +48,25 @@ def test_they_ask_aws_as_the_environment_says() -> None:
     assert isinstance(context.obj, Connection)
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The sandbox's command line in this repository, whose sandbox is not up."""
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with the example's stack files."""
+    folder = tmp_path_factory.mktemp("repository")
+    copy_program(folder)
+    return folder
+
+
+def run(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The sandbox's command line in a repository whose sandbox is not up."""
     program = [sys.executable, "-c", "from sandbox.cli import main; main(prog_name='sandbox')", *arguments]
     variables = {**os.environ, **environment}
-    return subprocess.run(program, capture_output=True, text=True, check=False, cwd=ROOT, env=variables)
+    return subprocess.run(program, capture_output=True, text=True, check=False, cwd=folder, env=variables)
 
 
-def test_stack_files_are_checked_without_a_sandbox_whose_secrets_are_made_up() -> None:
-    done = run("validate", "--stack", "dev")
+def test_stack_files_are_checked_without_a_sandbox_whose_secrets_are_made_up(repository: Path) -> None:
+    done = run("validate", "--stack", "dev", folder=repository)
     assert (done.returncode, done.stdout, done.stderr) == (0, "Pulumi.dev.yaml: 2 services, no mistake\n", "")
-    missing = run("validate", "--stack", "nope")
+    missing = run("validate", "--stack", "nope", folder=repository)
     assert (missing.returncode, missing.stderr.count("\n")) == (1, 1)
 
 
@@ -65,10 +74,12 @@ def test_stack_files_are_checked_without_a_sandbox_whose_secrets_are_made_up() -
     ("typed", "completed"),
     [("sandbox status he", "hello"), ("sandbox rollback --wit", "--without-migration"), ("sandbox val", "validate")],
 )
-def test_a_shell_completes_verbs_options_and_services_of_the_sandbox(typed: str, completed: str) -> None:
+def test_a_shell_completes_verbs_options_and_services_of_the_sandbox(
+    repository: Path, typed: str, completed: str
+) -> None:
     assert "_SANDBOX_COMPLETE=bash_complete" in run("completion", "bash").stdout
     words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_SANDBOX_COMPLETE": "bash_complete"}
-    assert run(**words).stdout == f"plain,{completed}\n"
+    assert run(folder=repository, **words).stdout == f"plain,{completed}\n"
 
 
 @pytest.mark.parametrize(

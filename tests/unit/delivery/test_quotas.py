@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from mocked import ROOT
 
 from delivery.commands.up import Project
 from delivery.quotas import ON_DEMAND, SPOT, Quota, needed, report
+from tests.support.example import EXAMPLE
 
 Json = dict[str, Any]
 
@@ -72,9 +72,9 @@ def test_what_is_needed(case: str) -> None:
     assert needed(stacks) == need
 
 
-def test_of_the_committed_stack() -> None:
+def test_of_a_stack_of_the_example() -> None:
     """Of defaults and services that are in three places."""
-    assert needed({"prd": Project(ROOT, "prd").config()}) == {
+    assert needed({"prd": Project(EXAMPLE, "prd").config()}) == {
         builds("ARM/Large"): 2,
         Quota("fargate", ON_DEMAND): 17,
     }

@@ -12,6 +12,8 @@ import yaml
 from aws_limits import AUTONAMED, TEXTS, Declared, leaves, problems, unknown
 from mocked import ACCOUNT, ROOT, SECRET_KEYS, Recorder, deploy, of_stack, stack_config
 
+from tests.support.example import EXAMPLE
+
 __all__ = ["deploy"]
 Deploy = Callable[..., Recorder]
 
@@ -164,7 +166,7 @@ NAMESPACE = "fargate-delivery-bootstrap"
     ids=["reviews", "two"],
 )
 def test_what_bootstrap_declares(deploy: Deploy, stacks: dict[str, Any]) -> None:
-    config = yaml.safe_load((ROOT / "bootstrap/Pulumi.dev.yaml").read_text())["config"]
+    config = yaml.safe_load((EXAMPLE / "bootstrap/Pulumi.dev.yaml").read_text())["config"]
     repository = {"repository": "o" * 39 + "/" + "r" * 100, "owner_id": 10**10, "repository_id": 10**10}
     gitlab = {"url": "https://gitlab.example.com", "project": "/".join(["g" * 60] * 4)}
     keys = {"stacks": stacks, "github": repository, "gitlab": gitlab, "backend": "s3"}

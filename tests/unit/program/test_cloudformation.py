@@ -15,6 +15,8 @@ from cloudformation import Declared, NotMapped, mistakes, resource, template, ty
 from cloudformation_names import ABSENT, PARTS, PROPERTIES, TYPES, Left
 from mocked import ACCOUNT, COMPUTED, REGION, ROOT, SECRET_KEYS, Recorder, stack_config
 
+from tests.support.example import EXAMPLE
+
 Deploy = Callable[..., Recorder]
 
 
@@ -83,10 +85,10 @@ def test_the_linter_finds_nothing_in_what_a_stack_declares(deploy: Deploy, real:
 
 
 def test_the_linter_finds_nothing_in_what_the_bootstrap_declares(deploy: Deploy, real: None) -> None:
-    file = ROOT / "bootstrap"
-    config = yaml.safe_load((file / "Pulumi.dev.yaml").read_text())["config"]
+    config = yaml.safe_load((EXAMPLE / "bootstrap/Pulumi.dev.yaml").read_text())["config"]
     given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in config.items()}
-    recorder = deploy(lambda: runpy.run_path(str(file / "__main__.py"), run_name="__main__"), config=given)
+    program = ROOT / "bootstrap/__main__.py"
+    recorder = deploy(lambda: runpy.run_path(str(program), run_name="__main__"), config=given)
     resources = resources_of(recorder)
     assert {"aws:iam/role:Role", "aws:kms/key:Key"} <= {token for token, _, _ in resources}
     assert mistakes(resources) == []

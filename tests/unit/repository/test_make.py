@@ -1,12 +1,16 @@
 """The targets of the Makefile that need nothing installed."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from mocked import ROOT
+
+from tests.support.example import is_own
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "a",
@@ -56,6 +60,7 @@ def upstream(tmp_path: Path) -> Path:
         program="one\n",
         **{"Pulumi.yaml": "of one\n", "Pulumi.dev.yaml": "an example\n", "task_templates__web.json": "{}\n"},
         **{"Pulumi.prd.yaml": "as it was\n", "bootstrap__Pulumi.dev.yaml": "as it was\n", "gone": "one\n"},
+        **{"deployments__Pulumi.settings.yaml": "as it was\n"},
     )
     return folder
 
@@ -73,17 +78,25 @@ def test_an_upgrade_merges_the_program_and_keeps_what_is_yours(upstream: Path, t
     (upstream / "Pulumi.prd.yaml").unlink()
     (upstream / "gone").unlink()
     commit(upstream, **{"bootstrap__Pulumi.dev.yaml": "another\n", "task_templates__new.json": "{}\n"})
+    commit(upstream, **{"deployments__Pulumi.settings.yaml": "another\n"})
     run(upstream, "git", "tag", "v2")
     assert "CHANGELOG.md" in run(yours, "make", "upgrade", f"VERSION={version}")
     kept = ("Pulumi.dev.yaml", "Pulumi.yaml", "task_templates/web.json")
     assert [(yours / name).read_text() for name in kept] == ["ours\n", "ours\n", '{"ours": 1}\n']
-    unedited = ("Pulumi.prd.yaml", "bootstrap/Pulumi.dev.yaml")
-    assert [(yours / name).read_text() for name in unedited] == ["as it was\n"] * 2
+    unedited = ("Pulumi.prd.yaml", "bootstrap/Pulumi.dev.yaml", "deployments/Pulumi.settings.yaml")
+    assert [(yours / name).read_text() for name in unedited] == ["as it was\n"] * 3
     assert [(yours / name).exists() for name in ("gone", "task_templates/new.json")] == [False, True]
     assert (yours / "program").read_text() == "two\n"
     assert run(yours, "git", "rev-list", "--count", "--merges", "HEAD") == "1\n"
     assert "Already up to date" in run(yours, "make", "upgrade", f"VERSION={version}")
     assert run(yours, "git", "status", "--porcelain") == ""
+
+
+def test_what_it_keeps_is_what_no_test_reads() -> None:
+    (listed,) = re.findall(r"git ls-files (.*)\)$", (ROOT / ".ci/upgrade").read_text(), re.MULTILINE)
+    stacks = [f"{folder}Pulumi.*.yaml" for folder in ("", "bootstrap/", "deployments/")]
+    assert shlex.split(listed) == ["Pulumi.yaml", *stacks, "task_templates"]
+    assert all(is_own(ROOT / each.replace("*", "x")) for each in ("Pulumi.yaml", *stacks, "task_templates/x.json"))
 
 
 def test_an_upgrade_with_a_conflict_in_the_program_is_yours_to_end(upstream: Path, tmp_path: Path) -> None:

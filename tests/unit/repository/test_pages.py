@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from mocked import ROOT
 
+from tests.support.example import is_own
+
 INDEX = ROOT / "docs/README.md"
 FOLDERS = (".", "docs", "docs/how-to", "docs/reference", "docs/explanation", "docs/decisions", "sandbox", "tests", "examples/ci", "examples/hello", "examples/own-program")  # fmt: skip
 PAGES = sorted(page for folder in FOLDERS for page in (ROOT / folder).glob("*.md"))
@@ -40,6 +42,8 @@ def broken(page: Path, text: str) -> Iterator[str]:
         target = (page.parent / path).resolve() if path else page
         if not target.exists():
             yield f"{link}: there is no such file"
+        elif is_own(target):
+            yield f"{link}: a team has its own files, of other names"
         elif anchor and anchor not in anchors(target):
             yield f"{link}: there is no such heading"
 
@@ -50,10 +54,11 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 
 def test_a_link_that_leads_nowhere_is_found() -> None:
-    text = "[a](how-to/no.md) [b](how-to/jobs.md#no) [c](how-to/jobs.md#what-runs) [d](https://no.example/#no)\n```\n[e](no)\n```"
+    text = "[a](how-to/no.md) [b](how-to/jobs.md#no) [c](how-to/jobs.md#what-runs) [d](https://no.example/#no) [f](../Pulumi.yaml)\n```\n[e](no)\n```"
     assert list(broken(INDEX, text)) == [
         "how-to/no.md: there is no such file",
         "how-to/jobs.md#no: there is no such heading",
+        "../Pulumi.yaml: a team has its own files, of other names",
     ]
 
 
@@ -73,10 +78,12 @@ def test_a_page_is_read_in_five_minutes(page: Path) -> None:
 def test_a_page_that_code_names_is_there() -> None:
     files = [
         file
-        for pattern in ("*.yaml", "*.py", "Makefile", ".ci/*", ".github/workflows/*.yml", ".gitlab-ci.yml", "*/**/*.py")
+        for pattern in (
+            "tests/stacks/example/*.yaml", "*.py", "Makefile", ".ci/*", ".github/workflows/*.yml", ".gitlab-ci.yml", "*/**/*.py",
+        )
         for file in ROOT.glob(pattern)
         if file.is_file() and not any(part.endswith("venv") or part == ".tools" for part in file.parts)
-    ]
+    ]  # fmt: skip
     named = {(name(file), page) for file in files for page in NAMED.findall(file.read_text("utf-8"))}
     assert len(named) > 20
     assert {(file, page) for file, page in named if not (ROOT / page).is_file()} == set()

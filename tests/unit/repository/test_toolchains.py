@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support.example import reading_own_files
+
 ROOT = Path(__file__).parents[3]
 SKIPPED = {".git", ".sandbox", ".tools", ".venv"}
 PROJECTS = sorted(
@@ -36,7 +38,8 @@ def test_every_project_is_looked_at() -> None:
 
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_language_host_finds_what_it_needs(project: Path) -> None:
-    options = yaml.safe_load(project.read_text())["runtime"]["options"]
+    with reading_own_files():
+        options = yaml.safe_load(project.read_text())["runtime"]["options"]
     environment = (project.parent / options["virtualenv"]).resolve()
     assert (environment / "bin/python").is_file(), "not a virtual environment; run: make setup"
     host = {"pip": listed_with_pip, "uv": synced_with_uv}[options.get("toolchain", OLDEST_DEFAULT)]

@@ -17,6 +17,7 @@ from code_hosts import TOKEN, CodeHost, serving
 from bootstrap.ci_roles import MAX_SESSION_SECONDS
 from delivery.pull_request.as_markdown import marker
 from releases import waiting
+from tests.support.example import EXAMPLE
 
 ROOT = Path(__file__).parents[3]
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").glob("*.yml")}
@@ -259,7 +260,7 @@ def test_github_a_pull_request_s_own_stack_comes_and_goes(
 ) -> None:
     event = Event(action=action, review_stacks="true")
     (job,) = [job for name, job in jobs_of(event) if name == "review"]
-    shutil.copy(ROOT / "Pulumi.pr.yaml", checkout.root)
+    shutil.copy(EXAMPLE / "Pulumi.pr.yaml", checkout.root)
     checkout.says(json.dumps([{"name": "pr-12"}]))
     assert run_job(checkout, github, job, event, "") == []
     assert (checkout.root / "standin/pulumi-arguments").read_text() == f"{asked} --non-interactive\n"

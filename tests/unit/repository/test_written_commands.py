@@ -14,8 +14,8 @@ from sandbox.cli import main as sandbox
 ROOT = Path(__file__).parents[3]
 PAGES = ("*.md", "docs/**/*.md", "sandbox/*.md", "examples/**/*.md")
 OTHERS = (
-    "*.py", "acceptance/*.py", ".ci/*", ".github/workflows/*.yml", ".gitlab-ci.yml", "Makefile", "bootstrap/*.*", "components/**/*.py", "config/*.py",
-    "delivery/**/*.py", "deployments/*.*", "docs/*.py", "policy/*.*", "releases/*.py", "stack/*.py", "sandbox/src/**/*.py", "tools/*.py", "Pulumi*.yaml",
+    "*.py", "acceptance/*.py", ".ci/*", ".github/workflows/*.yml", ".gitlab-ci.yml", "Makefile", "bootstrap/*.py", "bootstrap/Pulumi.yaml", "components/**/*.py", "config/*.py",
+    "delivery/**/*.py", "deployments/*.py", "docs/*.py", "policy/*.*", "releases/*.py", "stack/*.py", "sandbox/src/**/*.py", "tools/*.py", "tests/stacks/example/*.yaml",
 )  # fmt: skip
 COMMAND = r"(?:\.venv/bin/|\$\(BIN\)/)?(?:sandbox|delivery|make) [a-z-]+\b[^`\n]*"
 IN_WORDS = re.compile(rf"`(?:[^`\n]*(?:&&|\||;|\$\() ?)?({COMMAND})`")

@@ -19,6 +19,7 @@ from pulumi.runtime.proto import source_pb2
 
 from config import layers
 from releases.service_state import ServiceState
+from tests.support.example import EXAMPLE
 
 ROOT = Path(__file__).parents[3]
 ACCOUNT, REGION = "123456789012", "ap-northeast-1"
@@ -286,15 +287,20 @@ SECRET_KEYS = [f"fargate-delivery:{key}" for key in ("secrets", "slack_webhook",
 
 
 def stack_config(stack: str, **changes: Any) -> dict[str, str]:
-    """A committed stack file as the engine hands it over, with a value for every secret it wants."""
-    return file_config(ROOT / f"Pulumi.{stack}.yaml", changes)
+    """A stack file of the example as the engine hands it over, with a value for every secret it wants."""
+    return file_config(EXAMPLE / f"Pulumi.{stack}.yaml", changes)
 
 
 def file_config(file: Path, changes: Mapping[str, Any]) -> dict[str, str]:
-    """The same of any stack file, its services merged already."""
+    """The same of any stack file on the example's `Pulumi.yaml`."""
+    return flat_config(layered_config(file), changes)
+
+
+def flat_config(layered: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, str]:
+    """The same of any stack, its services merged already."""
     import json
 
-    config = layered_config(file)
+    config = dict(layered)
     said = {key: config.pop(f"fargate-delivery:{key}", {}) for key in layers.LAYERS}
     config["fargate-delivery:services"] = layers.merge(said).services
     config["fargate-delivery:secrets"] = {
@@ -311,8 +317,8 @@ def file_config(file: Path, changes: Mapping[str, Any]) -> dict[str, str]:
 
 
 def layered_config(file: Path) -> dict[str, Any]:
-    """A stack file's config as the engine has it: with what `Pulumi.yaml` says for every stack."""
-    common = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]["fargate-delivery:common"]["value"]
+    """A stack file's config as the engine has it: with what the example's `Pulumi.yaml` says for every stack."""
+    common = yaml.safe_load((EXAMPLE / "Pulumi.yaml").read_text())["config"]["fargate-delivery:common"]["value"]
     return {"fargate-delivery:common": common, **yaml.safe_load(file.read_text())["config"]}
 
 
@@ -322,7 +328,7 @@ def program() -> None:
 
 
 def of_stack(stack: str, **changes: Any) -> Recorder:
-    """What the program registers with a committed stack file and these values of its keys.
+    """What the program registers with a stack file of the example and these values of its keys.
 
     For fixtures of a session or module, which are there before a test patches anything.
     """
@@ -337,7 +343,7 @@ _committed = functools.cache(of_stack)
 
 
 class _Committed(Mapping[str, Recorder]):
-    """Stack → what the program registers with its committed stack file, deployed when it is first asked for."""
+    """Stack → what the program registers with its stack file of the example, deployed when it is first asked for."""
 
     stacks = ("dev", "prd", "local")
 
@@ -355,7 +361,7 @@ class _Committed(Mapping[str, Recorder]):
 
 @pytest.fixture(scope="session")
 def committed() -> Mapping[str, Recorder]:
-    """The committed stacks; each is deployed once in a process, and only where a test looks at it."""
+    """The example's stacks; each is deployed once in a process, and only where a test looks at it."""
     return _Committed()
 
 

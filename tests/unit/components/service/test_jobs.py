@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 import yaml
-from mocked import ACCOUNT, REGION, ROOT, Recorder, of_stack
+from mocked import ACCOUNT, REGION, Recorder, of_stack
 from pydantic import ValidationError
 
 from components.service.jobs import Job
 from pipeline_steps.job_settings import VARIABLE
+from tests.support.example import EXAMPLE
 
 FUNCTION, SCHEDULE = "aws:lambda/function:Function", "aws:scheduler/schedule:Schedule"
 GROUP, POLICY = "aws:scheduler/scheduleGroup:ScheduleGroup", "aws:iam/rolePolicy:RolePolicy"
@@ -24,7 +25,7 @@ CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/local"
 
 
 def with_jobs(jobs: dict[str, Any] = JOBS, **changes: Any) -> Recorder:
-    services = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text())["config"]["fargate-delivery:services"]
+    services = yaml.safe_load((EXAMPLE / "Pulumi.local.yaml").read_text())["config"]["fargate-delivery:services"]
     services["hello"]["jobs"] = jobs
     return of_stack("local", services=services, **changes)
 

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mocked import ROOT
 
 from components.service.task_template import STAND_INS, TaskTemplate, TemplateError, fingerprint_of
 from releases.record import FINGERPRINT_LABEL
+from tests.support.example import EXAMPLE
 
-WEB = TaskTemplate.load(ROOT / "task_templates" / "web.json")
-WORKER = TaskTemplate.load(ROOT / "task_templates" / "worker.json")
+WEB = TaskTemplate.load(EXAMPLE / "task_templates" / "web.json")
+WORKER = TaskTemplate.load(EXAMPLE / "task_templates" / "worker.json")
 PROVIDED = STAND_INS
 NO_PORT = {name: value for name, value in STAND_INS.items() if name != "port"}
 

@@ -1,6 +1,7 @@
 """What `parameters` reads, compares and sets, and what it leaves to Pulumi."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,7 +60,8 @@ def aws() -> Answers:
 
 
 @pytest.fixture
-def run(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(aws: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(tmp_path)
     session = aws.session()
     monkeypatch.setattr(Connection, "session", property(lambda self: session))
 

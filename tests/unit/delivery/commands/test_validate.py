@@ -1,6 +1,5 @@
 """What `validate` finds in stack files, which is what `up` refuses; without the engine and AWS."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
+from tests.support.example import EXAMPLE, copy_program
 
-ROOT = Path(__file__).parents[4]
 SECURE = {"secure": "v1:abc:def"}
 WEB: dict[str, Any] = {
     "task": {"template": "web.json", "cpu": 256, "memory": 512, "port": 80},
@@ -53,9 +52,8 @@ def without(key: str, **more: Any) -> dict[str, Any]:
     return {**{name: value for name, value in WHOLE.items() if not name.endswith(key)}, **more}
 
 
-def test_the_committed_stack_files_have_no_mistake(folder: Path) -> None:
-    for file in ROOT.glob("Pulumi*.yaml"):
-        shutil.copy(file, folder)
+def test_the_example_has_no_mistake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLE)
     done = validate("--without-secrets")
     assert (done.exit_code, done.stderr) == (0, "")
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
@@ -159,8 +157,9 @@ finally:
 """
 
 
-def test_it_loads_no_service_of_the_provider_s_sdk() -> None:
+def test_it_loads_no_service_of_the_provider_s_sdk(tmp_path: Path) -> None:
     """Which would be more than half of its time: components name those in annotations only, which are not evaluated."""
-    done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=False)
+    copy_program(tmp_path)
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["Pulumi.dev.yaml: 2 services, no mistake", "[]"]
