@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from acceptance.checks import APPROVE_STAGE
 from acceptance.evidence import Answer, Evidence, Execution, Look
 from acceptance.stack import SERVICE, STACK, edited, source
-from delivery import approval
 from delivery.commands import rollback
-from delivery.commands.history import service_history
 from delivery.commands.up import Project
+from delivery.executions import approval
+from delivery.services.history import service_history
 from releases.ecs import describe_services, describe_tasks
 from releases.errors import DeliveryError
 from releases.names import aws_name, parameter_path

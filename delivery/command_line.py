@@ -15,8 +15,8 @@ from typing import Any
 import boto3
 import click
 
-from delivery import completion
-from delivery.selected_stack import selected_stack
+from delivery.stack_files import completion
+from delivery.stack_files.selected import selected_stack
 from releases.aws_session import PATIENCE, share_clients
 from releases.errors import EXPECTED, DeliveryError, explained
 

@@ -114,8 +114,8 @@ def preview_words(stack: str, document: Mapping[str, Any], width: int | None) ->
 
 def up_words(stack: str, document: Mapping[str, Any], opens: Mapping[str, str], width: int | None) -> str:
     """What an `up` has done in numbers, and where its services are."""
-    from delivery.after_up import numbers, places
     from delivery.pull_request.preview import parse
+    from delivery.updates.after_up import numbers, places
 
     done = numbers(parse(json.dumps(document)).changes)
     where = places(document["outputs"], lambda host: opens.get(host, host), width)

@@ -1,6 +1,6 @@
 """Ending a deployment in which ECS shifts the traffic."""
 
-from delivery.shift import shift_command
+from delivery.executions.shift import shift_command
 
 HELP = """Roll back the deployment of SERVICE, whether it pauses or shifts the traffic.
 

@@ -5,10 +5,10 @@ from functools import partial
 import boto3
 import click
 
-from delivery.approval import choice, decide, execution_option, reason_option
 from delivery.command_line import service_command, wait_option
-from delivery.confirmation import agreed, yes_option
-from delivery.following import follow
+from delivery.executions.approval import choice, decide, execution_option, reason_option
+from delivery.executions.following import follow
+from delivery.output.confirmation import agreed, yes_option
 from releases.names import aws_name
 
 

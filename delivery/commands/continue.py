@@ -1,6 +1,6 @@
 """Continuing a deployment that waits with its new tasks on the test port."""
 
-from delivery.shift import shift_command
+from delivery.executions.shift import shift_command
 
 HELP = """Continue the deployment of SERVICE that waits in its pause (`deploy.pause`).
 

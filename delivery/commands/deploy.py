@@ -6,11 +6,11 @@ from functools import partial
 import boto3
 import click
 
-from delivery import break_glass
 from delivery.command_line import service_command, wait_option
-from delivery.confirmation import agreed, yes_option
-from delivery.following import Following
-from delivery.starting import Start, course, start
+from delivery.executions import break_glass
+from delivery.executions.following import Following
+from delivery.executions.start import Start, course, start
+from delivery.output.confirmation import agreed, yes_option
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import RELEASE, aws_name
 from releases.repository import Repository

@@ -9,9 +9,9 @@ import boto3
 import click
 
 from delivery.command_line import json_option, print_json, service_argument, stack_option, with_session
-from delivery.commands.history import numbers, service_history
 from delivery.commands.rollback import release_number
-from delivery.differences import OF_THE_PROGRAM, Difference, differences
+from delivery.services.differences import OF_THE_PROGRAM, Difference, differences
+from delivery.services.history import numbers, service_history
 from releases import sidecars
 from releases.aws_session import share_clients
 from releases.ecs import describe_revision

@@ -4,7 +4,7 @@ import boto3
 import click
 
 from delivery.command_line import optional_service_argument, stack_option, with_session
-from delivery.freeze import freeze, words
+from delivery.executions.freeze import freeze, words
 from releases.ecs import list_services
 from releases.errors import DeliveryError
 from releases.service_state import read_states

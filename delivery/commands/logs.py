@@ -9,10 +9,10 @@ import boto3
 import click
 
 from delivery.command_line import json_option, print_json, service_command
-from delivery.commands.history import service_history
 from delivery.commands.rollback import release_number
-from delivery.delivered import print_last
-from delivery.logs import Line, duration, search, streams_of, streams_of_task
+from delivery.executions.outcome import print_last
+from delivery.services.history import service_history
+from delivery.tasks.logs import Line, duration, search, streams_of, streams_of_task
 from releases import stopped_tasks
 from releases.ecs import describe_revision
 from releases.errors import PROGRAM, DeliveryError

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import click
 
-from delivery.addresses import addresses
 from delivery.command_line import Connection, json_option, print_json, service_argument, stack_option
+from delivery.services.addresses import addresses
 from releases.names import aws_name, log_group
 from releases.service_state import ServiceState, read_state
 

@@ -13,8 +13,8 @@ from delivery.command_line import (
     stack_option,
     with_session,
 )
-from delivery.parameters import Parameter, differences, read, refusal, set_value
-from delivery.selected_stack import selected_stack
+from delivery.services.parameters import Parameter, differences, read, refusal, set_value
+from delivery.stack_files.selected import selected_stack
 from releases.ecs import list_services
 from releases.errors import PROGRAM, DeliveryError
 

@@ -7,9 +7,9 @@ import boto3
 import click
 
 from delivery.command_line import service_argument, wait_option, with_session
-from delivery.commands.history import service_history
-from delivery.confirmation import yes_option
-from delivery.starting import Course, Start, course, start
+from delivery.executions.start import Course, Start, course, start
+from delivery.output.confirmation import yes_option
+from delivery.services.history import service_history
 from releases.aws_session import share_clients
 from releases.errors import DeliveryError
 from releases.executions import to_promote

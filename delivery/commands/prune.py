@@ -15,8 +15,8 @@ import boto3
 import click
 
 from delivery.command_line import stack_option, with_session
-from delivery.commands.history import service_history
-from delivery.confirmation import agreed, yes_option
+from delivery.output.confirmation import agreed, yes_option
+from delivery.services.history import service_history
 from releases.ecs import (
     AT_ONCE,
     active_revisions,

@@ -8,14 +8,14 @@ from pathlib import Path
 import boto3
 import click
 
-from delivery.build_settings import build_settings
 from delivery.command_line import Connection, json_option, print_json, service_argument, stack_option, wait_option
-from delivery.confirmation import agreed, yes_option
-from delivery.delivered import Delivery
-from delivery.delivering import S3, Delivering
-from delivery.docker import Docker
-from delivery.started import check_rule, of_digest, started
-from delivery.starting import Course, course
+from delivery.executions.brought import S3, Delivering
+from delivery.executions.find import check_rule, of_digest, started
+from delivery.executions.outcome import Delivery
+from delivery.executions.start import Course, course
+from delivery.output.confirmation import agreed, yes_option
+from delivery.uploads.build_settings import build_settings
+from delivery.uploads.docker import Docker
 from delivery.verification.images import platform_of
 from pipeline_steps.build.builder import arguments
 from pipeline_steps.build.content import DOCKERFILE

@@ -6,8 +6,8 @@ import boto3
 import click
 
 from delivery.command_line import service_command, wait_option
-from delivery.confirmation import yes_option
-from delivery.starting import Start, course, start
+from delivery.executions.start import Start, course, start
+from delivery.output.confirmation import yes_option
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import LIVE, aws_name
 from releases.repository import Repository

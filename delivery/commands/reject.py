@@ -5,9 +5,9 @@ from functools import partial
 import boto3
 import click
 
-from delivery.approval import choice, decide, execution_option, reason_option
 from delivery.command_line import service_command
-from delivery.confirmation import agreed, yes_option
+from delivery.executions.approval import choice, decide, execution_option, reason_option
+from delivery.output.confirmation import agreed, yes_option
 from releases.names import aws_name
 
 

@@ -7,8 +7,8 @@ import boto3
 import click
 
 from delivery.command_line import service_command
-from delivery.differences import differences
-from delivery.rendered import as_written, rendered
+from delivery.services.differences import differences
+from delivery.services.rendered import as_written, rendered
 from releases.ecs import describe_revision
 from releases.names import aws_name
 from releases.service_state import read_state, revision_name

@@ -13,8 +13,8 @@ import boto3
 import click
 
 from delivery.command_line import service_command
-from delivery.commands.history import service_history
-from delivery.confirmation import agreed, yes_option
+from delivery.output.confirmation import agreed, yes_option
+from delivery.services.history import service_history
 from releases import scaling
 from releases.consistency import Diagnosis, Observation, RepairAction, diagnose, observe
 from releases.errors import PROGRAM, DeliveryError

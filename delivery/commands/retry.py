@@ -15,8 +15,8 @@ import boto3
 import click
 
 from delivery.command_line import service_command, wait_option
-from delivery.confirmation import agreed, yes_option
-from delivery.following import follow
+from delivery.executions.following import follow
+from delivery.output.confirmation import agreed, yes_option
 from releases.errors import DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline

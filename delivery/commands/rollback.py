@@ -12,11 +12,11 @@ import boto3
 import click
 
 from delivery.command_line import service_command, wait_option
-from delivery.commands.history import numbers, service_history
-from delivery.confirmation import agreed, yes_option
-from delivery.differences import Difference, differences
-from delivery.shift import Answer, answer, shifting, tell
-from delivery.starting import Course, course, deploy
+from delivery.executions.shift import Answer, answer, shifting, tell
+from delivery.executions.start import Course, course, deploy
+from delivery.output.confirmation import agreed, yes_option
+from delivery.services.differences import Difference, differences
+from delivery.services.history import numbers, service_history
 from releases.ecs import describe_revision
 from releases.errors import PROGRAM, DeliveryError
 from releases.history import History

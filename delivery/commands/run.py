@@ -14,9 +14,9 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from delivery import one_off
 from delivery.command_line import WithCommand, service_command, wait_option
-from delivery.confirmation import agreed, yes_option
+from delivery.output.confirmation import agreed, yes_option
+from delivery.tasks import one_off
 from releases.command_task import JOB_LABEL, CommandTask
 from releases.ecs import describe_revision, log_stream
 from releases.errors import PROGRAM, DeliveryError

@@ -10,15 +10,15 @@ from typing import IO
 import boto3
 import click
 
-from delivery.build_settings import plain_variables
 from delivery.command_line import json_option, service_argument, stack_option, wait_option
 from delivery.commands import rebuild
-from delivery.confirmation import agreed, yes_option
-from delivery.delivered import Delivery
-from delivery.delivering import S3, Delivering
-from delivery.packing import packed, size
-from delivery.started import check_bucket, check_rule, of_version, started
-from delivery.starting import Course, course
+from delivery.executions.brought import S3, Delivering
+from delivery.executions.find import check_bucket, check_rule, of_version, started
+from delivery.executions.outcome import Delivery
+from delivery.executions.start import Course, course
+from delivery.output.confirmation import agreed, yes_option
+from delivery.uploads.build_settings import plain_variables
+from delivery.uploads.packing import packed, size
 from pipeline_steps.package.commit import COMMIT, LONGEST_REPOSITORY, REPOSITORY
 from releases.errors import PROGRAM, DeliveryError
 from releases.names import aws_name, service_of_source

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import boto3
 import click
 
-from delivery.addresses import addresses
 from delivery.command_line import (
     Address,
     Connection,
@@ -16,12 +15,13 @@ from delivery.command_line import (
     print_json,
     stack_option,
 )
-from delivery.going_on import going_on, waits
-from delivery.overview import ASLEEP, Overview, overview, running_jobs, sleeping
-from delivery.overview_table import table
-from delivery.shift import Shift, shift
-from delivery.sidecars import gone, running
-from delivery.terminal import watch, width
+from delivery.executions.shift import Shift, shift
+from delivery.output.terminal import watch, width
+from delivery.services.addresses import addresses
+from delivery.services.in_flight import going_on, waits
+from delivery.services.overview import ASLEEP, Overview, overview, running_jobs, sleeping
+from delivery.services.overview_table import table
+from delivery.services.sidecars import gone, running
 from releases import scaling
 from releases.consistency import disagreement, observe, repair_command
 from releases.ecs import describe_revision, describe_service, describe_tasks

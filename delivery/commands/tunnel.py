@@ -3,8 +3,8 @@
 import boto3
 import click
 
-from delivery import sessions
 from delivery.command_line import service_command
+from delivery.tasks import sessions
 
 PORT = click.IntRange(1, 65535)
 

@@ -6,8 +6,8 @@ import boto3
 import click
 
 from delivery.command_line import optional_service_argument, stack_option, with_session
-from delivery.confirmation import agreed, yes_option
-from delivery.freeze import held, unfreeze
+from delivery.executions.freeze import held, unfreeze
+from delivery.output.confirmation import agreed, yes_option
 from releases.ecs import list_services
 from releases.errors import PROGRAM
 

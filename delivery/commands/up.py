@@ -15,15 +15,15 @@ from typing import Any, TextIO
 import boto3
 import click
 
-from delivery.after_up import numbers, places
 from delivery.command_line import stack_option, with_session
-from delivery.engine_log import EngineLog
+from delivery.output.terminal import width
 from delivery.pull_request.as_text import as_text
 from delivery.pull_request.live import read_live
 from delivery.pull_request.preview import parse
 from delivery.pull_request.report import Report, report
-from delivery.stack_config import read_config
-from delivery.terminal import width
+from delivery.stack_files.config import read_config
+from delivery.updates.after_up import numbers, places
+from delivery.updates.engine_log import EngineLog
 from releases import waiting
 from releases.aws_session import Provider, sign_in
 from releases.errors import NO_CLI, DeliveryError

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from delivery import completion
 from delivery.command_line import FAILED, STACK_VARIABLE
-from delivery.stack_config import stacks_in
-from delivery.stack_files import check_file
+from delivery.stack_files import completion
+from delivery.stack_files.check import check_file
+from delivery.stack_files.config import stacks_in
 from releases.errors import DeliveryError
 
 

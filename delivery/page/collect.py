@@ -8,14 +8,14 @@ from typing import Any
 
 import boto3
 
-from delivery.addresses import addresses
 from delivery.command_line import Address, at_aws
-from delivery.commands.history import service_history
-from delivery.going_on import going_on, waits
 from delivery.page.declared import fields_of
 from delivery.page.deliveries import read_deliveries
 from delivery.page.facts import Alarm, Running, Service, StackFacts
 from delivery.page.words import legible
+from delivery.services.addresses import addresses
+from delivery.services.history import service_history
+from delivery.services.in_flight import going_on, waits
 from releases import scaling
 from releases.consistency import disagreement, observe, repair_command
 from releases.ecs import AT_ONCE, cluster_of, describe_services, describe_tasks, list_services

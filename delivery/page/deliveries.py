@@ -7,10 +7,10 @@ from typing import Any
 
 import boto3
 
+from delivery.output.who import who
 from delivery.page import deployments
 from delivery.page.facts import Delivery, Deployment, Outcome, Step
 from delivery.page.words import legible
-from delivery.who import who
 from releases import executions
 from releases.ecs import tasks_of
 from releases.history import History

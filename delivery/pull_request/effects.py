@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.differences import Difference, differences
 from delivery.pull_request.cost import DEFINITION, SCALING, SERVICE
 from delivery.pull_request.preview import SECRET, UNKNOWN, Change
-from delivery.sidecars import moving
+from delivery.services.differences import Difference, differences
+from delivery.services.sidecars import moving
 from releases.controllers import controller_of
 from releases.ecs import STARTS_A_DEPLOYMENT
 from releases.record import UNKNOWN as UNNAMED

@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from delivery.build_settings import plain_variables
-from delivery.sidecars import ECR
+from delivery.services.sidecars import ECR
+from delivery.uploads.build_settings import plain_variables
 from delivery.verification import registries
 from delivery.verification.images import image_id, platform_of
 from delivery.verification.registries import HUB, HUB_HOST, NotAskedError

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from delivery.sidecars import ECR
+from delivery.services.sidecars import ECR
 from delivery.verification import registries
 from delivery.verification.registries import NotAskedError
 from delivery.verification.subject import Note, Problem, Subject

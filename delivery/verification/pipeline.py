@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from delivery.output.who import who
 from delivery.verification.subject import Problem, Subject
-from delivery.who import who
 from releases.errors import PROGRAM
 from releases.names import TEMPLATE_CHANGED, UPLOADED, starting_rule
 from releases.pipeline import Pipeline

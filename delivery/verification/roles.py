@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from delivery.sidecars import ECR
+from delivery.services.sidecars import ECR
 from delivery.verification.subject import Problem, Subject, Unsure
 from delivery.verification.values import stored
 from releases.ecs import log_stream

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from delivery.listener_rules import hosts, listeners
+from delivery.services.listener_rules import hosts, listeners
 from delivery.verification.subject import Problem, Subject
 
 SOON = timedelta(days=30)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from delivery.parameters import described
+from delivery.services.parameters import described
 from delivery.verification.subject import Problem, Subject
 from releases.names import parameter_of, runtime_value
 

@@ -15,7 +15,7 @@ import yaml
 
 from delivery.commands.bootstrap import bootstrap
 from delivery.commands.up import Project, up
-from delivery.selected_stack import selected_stack
+from delivery.stack_files.selected import selected_stack
 from releases.errors import DeliveryError
 from sandbox.account.credentials import ROOT_CREDENTIALS
 from sandbox.identities import credentials, providers

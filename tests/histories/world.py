@@ -13,7 +13,7 @@ from unittest import mock
 from components.service import revision
 from components.service.strategies import STRATEGIES
 from components.service.update_hooks import CurrentService, Snapshot, update_hooks
-from delivery import shift
+from delivery.executions import shift
 from pipeline_steps import deploy, release
 from pipeline_steps.job import Done, Job, StepError
 from pipeline_steps.settings import Settings

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from delivery.packing import packed
+from delivery.uploads.packing import packed
 from tests.scenarios.conftest import Apps, Stack
 from tests.scenarios.test_guards import GREETING, PICKY
 from tests.support.deliveries import upload, wait_for_pipeline

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from delivery import shift
+from delivery.executions import shift
 from releases.errors import DeliveryError
 from releases.service_state import ServiceState
 from sandbox.engine import EngineError

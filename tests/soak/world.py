@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from delivery import shift, starting
-from delivery.build_settings import plain_variables
 from delivery.commands import redeploy, repair, rollback
-from delivery.packing import packed
-from delivery.started import of_version
+from delivery.executions import shift
+from delivery.executions import start as starting
+from delivery.executions.find import of_version
+from delivery.uploads.build_settings import plain_variables
+from delivery.uploads.packing import packed
 from releases.errors import DeliveryError
 from releases.names import aws_name, uploader
 from releases.pipeline import Pipeline

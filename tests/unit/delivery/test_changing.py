@@ -18,7 +18,7 @@ from delivery_aws import ARN, NOW, REGISTRY, RefusedError, action, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from delivery.confirmation import agreed
+from delivery.output.confirmation import agreed
 from releases.command_task import JOB_LABEL
 
 A, B = digest("a"), digest("b")
@@ -367,6 +367,6 @@ def test_ctrl_c_while_it_looks_changes_nothing(looks: int, monkeypatch: pytest.M
 @VERB
 def test_a_closed_standard_input_is_nobody_to_ask(name: str, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """As Python has it after `<&-`."""
-    monkeypatch.setattr("delivery.confirmation.sys", SimpleNamespace(stdin=None))
+    monkeypatch.setattr("delivery.output.confirmation.sys", SimpleNamespace(stdin=None))
     done = run(name)
     assert (done.exit_code, done.output.endswith(NOBODY), aws.writes) == (1, True, [])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from delivery.commands import status
-from delivery.overview import Overview
+from delivery.services.overview import Overview
 from docs import json_documents
 
 

@@ -10,8 +10,8 @@ from mocked import COMPUTED, INVOKES, ROOT, SECRET_KEYS, Recorder, flat_config, 
 
 from bootstrap import account_file
 from config import settings
-from delivery.stack_config import read_config, stacks_in
-from delivery.stack_files import REVIEW, check_file
+from delivery.stack_files.check import REVIEW, check_file
+from delivery.stack_files.config import read_config, stacks_in
 from releases.errors import DeliveryError
 from tests.support.example import EXAMPLE, own_files, reading_own_files
 from tests.unit.config.test_pull_request_stack import REFERENCE, SHARED

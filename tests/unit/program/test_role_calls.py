@@ -17,8 +17,10 @@ from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 from bootstrap import deploy_policy, drift_policy, preview_policy, review_policy
 from components.iam.policies import Statement, document
 from components.scope import Scope
-from delivery import shift, starting
-from delivery.commands import history, redeploy, repair, retry, rollback, status
+from delivery.commands import redeploy, repair, retry, rollback, status
+from delivery.executions import shift
+from delivery.executions import start as starting
+from delivery.services.history import service_history
 from releases import update_guard
 from releases.errors import DeliveryError
 from releases.service_state import ServiceState, read_states
@@ -214,7 +216,7 @@ def repairs(aws: WithStore, session: boto3.Session) -> None:
 
 def tells(aws: WithStore, session: boto3.Session) -> None:
     status.status(session, "dev", "web")
-    history.service_history(session, "dev", "web")
+    service_history(session, "dev", "web")
 
 
 COMMANDS: Sequence[Callable[[WithStore, boto3.Session], None]] = (rolls_back, deploys_again, retries, repairs, tells)

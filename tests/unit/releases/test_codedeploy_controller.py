@@ -7,7 +7,7 @@ import pytest
 from delivery_aws import NOW, STACK, FakeAws, action, digest
 
 from delivery.commands.redeploy import plan
-from delivery.starting import start
+from delivery.executions.start import start
 from releases.controllers import CONTROLLERS, service_of
 from releases.ecs import list_services
 from releases.errors import DeliveryError

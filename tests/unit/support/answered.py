@@ -8,5 +8,5 @@ import pytest
 
 def somebody(monkeypatch: pytest.MonkeyPatch, answers: Callable[..., bool]) -> None:
     """Standard input is a terminal, and a question is answered so."""
-    monkeypatch.setattr("delivery.confirmation.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
-    monkeypatch.setattr("delivery.confirmation.click.confirm", answers)
+    monkeypatch.setattr("delivery.output.confirmation.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr("delivery.output.confirmation.click.confirm", answers)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from delivery_aws import STACK, FakeAws, action
 
-from delivery.approval import choice, decide, pending
+from delivery.executions.approval import choice, decide, pending
 from releases.errors import DeliveryError
 
 

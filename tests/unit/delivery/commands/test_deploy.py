@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 from delivery_aws import RefusedError, digest
 from verified import A, Answers, released
 
-from delivery import break_glass
 from delivery.__main__ import main
 from delivery.command_line import Connection
+from delivery.executions import break_glass
 from pipeline_steps.job import Done, Job, StepError, Waiting
 from pipeline_steps.package.images import Images
 

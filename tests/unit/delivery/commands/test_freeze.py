@@ -9,7 +9,7 @@ from verified import A, Answers, released
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from delivery.freeze import kept_reason
+from delivery.executions.freeze import kept_reason
 from releases.errors import DeliveryError
 
 TRANSITION = {"pipelineName": "dev-web", "stageName": "Deploy", "transitionType": "Inbound"}

@@ -14,8 +14,9 @@ from delivery_aws import NOW, FakeAws, RefusedError, action, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from delivery.commands.history import entries, history_lines, seconds_of
-from delivery.failed_deliveries import MOST, FailedDelivery, failed_deliveries
+from delivery.commands.history import history_lines
+from delivery.executions.failed import MOST, FailedDelivery, failed_deliveries
+from delivery.services.history import entries, seconds_of
 from releases.history import KEPT, History
 from releases.pipeline import Pipeline
 from releases.record import Release

@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 from delivery_aws import RefusedError, action
 from verified import Answers, released
 
-from delivery import logs
 from delivery.__main__ import main
 from delivery.command_line import Connection
+from delivery.tasks import logs
 
 Json = dict[str, Any]
 LOG = {"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/dev-web", "awslogs-stream-prefix": "p"}}

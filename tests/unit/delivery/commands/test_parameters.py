@@ -10,7 +10,7 @@ from verified import Answers, released
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from delivery.parameters import Parameter, differences
+from delivery.services.parameters import Parameter, differences
 
 Json = dict[str, Any]
 OURS = "/fargate-delivery/dev/web/runtime/KEY-1a2b3c4"

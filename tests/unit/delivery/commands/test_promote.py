@@ -8,7 +8,7 @@ from delivery_aws import FakeAws, digest
 
 from delivery.commands.live import live
 from delivery.commands.promote import command, plan
-from delivery.starting import Course
+from delivery.executions.start import Course
 from releases.errors import DeliveryError
 
 A, B = digest("a"), digest("b")
@@ -41,7 +41,7 @@ def test_the_image_that_the_other_stack_runs_is_named_by_stack_and_digest(monkey
 
 def histories(aws: FakeAws, prd: list[str]) -> Any:
     """The releases of dev are those of the account; of prd these images."""
-    from delivery.commands.history import service_history
+    from delivery.services.history import service_history
     from releases.history import History
     from releases.record import Release
 

@@ -7,7 +7,7 @@ import pytest
 from delivery_aws import FakeAws, action
 
 from delivery.commands.rebuild import plan
-from delivery.starting import start
+from delivery.executions.start import start
 from releases.errors import DeliveryError
 
 

@@ -11,7 +11,7 @@ from delivery_aws import REGISTRY, FakeAws, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from delivery.rendered import as_written
+from delivery.services.rendered import as_written
 
 A = digest("a")
 PARAMETER = "arn:aws:ssm:eu-west-1:111111111111:parameter/fargate-delivery/dev/web/runtime"

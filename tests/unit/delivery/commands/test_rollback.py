@@ -10,8 +10,8 @@ from delivery_aws import STACK, FakeAws, RefusedError, action, digest
 from delivery.__main__ import main
 from delivery.command_line import Connection
 from delivery.commands.rollback import plan
-from delivery.differences import differences
-from delivery.starting import deploy
+from delivery.executions.start import deploy
+from delivery.services.differences import differences
 from releases.errors import DeliveryError
 
 A, B, C = digest("a"), digest("b"), digest("c")

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 from pipeline_steps_fakes import FakeSession, error
 
-from delivery import one_off
 from delivery.commands import run as module
+from delivery.tasks import one_off
 from releases.command_task import JOB_LABEL
 from releases.errors import DeliveryError
 from releases.record import Release

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from verified import Answers, released
 
-from delivery import sessions
 from delivery.__main__ import main
 from delivery.command_line import Connection
+from delivery.tasks import sessions
 
 Json = dict[str, Any]
 CHECK_TERMINAL = sessions.check_terminal
@@ -179,7 +179,7 @@ def test_a_shell_needs_a_terminal_and_a_tunnel_does_not(
     run: Any, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch, stdin: io.StringIO | None
 ) -> None:
     monkeypatch.setattr(sessions, "check_terminal", CHECK_TERMINAL)
-    monkeypatch.setattr("delivery.sessions.sys", SimpleNamespace(stdin=stdin))
+    monkeypatch.setattr("delivery.tasks.sessions.sys", SimpleNamespace(stdin=stdin))
     done = run("exec", "web", "--stack", "dev")
     assert (done.exit_code, done.output.count("\n")) == (1, 1)
     assert done.output.startswith("error: exec needs a terminal; where there is none, `script -qec")

@@ -11,7 +11,7 @@ from delivery_aws import NOW, FakeAws, RefusedError, digest
 
 from delivery.__main__ import main
 from delivery.command_line import Connection
-from delivery.shift import Verb, answer
+from delivery.executions.shift import Verb, answer
 
 ARN = "arn:aws:ecs:eu-west-1:111111111111:service-deployment/dev/dev-web/d1"
 CANARY = {"strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 20}}
@@ -91,7 +91,7 @@ def test_a_deployment_that_was_not_shown_is_told_nothing(
 ) -> None:
     """The one that was shown has ended before AWS is told."""
     shown = answer(aws.session(), "dev", "web", verb)
-    monkeypatch.setattr("delivery.shift.agreed", lambda *_, **__: shown)
+    monkeypatch.setattr("delivery.executions.shift.agreed", lambda *_, **__: shown)
     aws.shifts[0] |= change
     result = run(verb, "--no-wait")
     assert (result.exit_code, result.stderr) == (

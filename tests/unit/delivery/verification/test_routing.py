@@ -7,7 +7,7 @@ import pytest
 from delivery_aws import RefusedError
 from verified import Answers, arn, released, subject
 
-from delivery.listener_rules import hosts
+from delivery.services.listener_rules import hosts
 from delivery.verification.routing import certificates, covers, shares, target_groups, validity
 
 NOW = datetime(2030, 1, 10, tzinfo=UTC)

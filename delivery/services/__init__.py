@@ -1,0 +1,1 @@
+"""What a stack's services are now, what changes them, and what they read."""

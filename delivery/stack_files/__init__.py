@@ -1,0 +1,1 @@
+"""The stack files of the working folder, read without the engine."""

@@ -1,0 +1,1 @@
+"""What runs in a service's tasks: logs, sessions, and commands of one run."""

@@ -1,0 +1,1 @@
+"""What `up` says of what it does."""
