@@ -1,7 +1,8 @@
 """Following what was brought to a service's pipeline, until it serves, waits for somebody, or has failed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from delivery.executions.following import follow, leave
 from delivery.executions.freeze import words
 from delivery.executions.outcome import Delivery, asked, delivery_of, how_to_answer, nothing_to_deploy
 from delivery.services.addresses import addresses
-from releases.errors import PROGRAM, DeliveryError
+from releases.errors import EXPECTED, PROGRAM, DeliveryError
 from releases.names import aws_name
 from releases.pipeline import Pipeline
 from releases.pipeline_state import read_pipeline_state
@@ -87,11 +88,13 @@ class Delivering:
             DeliveryError: it did not succeed, or its releases are frozen.
             botocore.exceptions.ClientError: AWS refuses to tell.
         """
-        try:
-            self._follow(execution, wait=wait)
-        finally:
+
+        def show() -> None:
             if self.as_json:
                 print_json(document(**delivery_of(self.session, self.pipeline, execution)))
+
+        with _at_last(show):
+            self._follow(execution, wait=wait)
 
     def _follow(self, execution: str, *, wait: bool) -> None:
         """Follow it, and say what became of it.
@@ -116,11 +119,12 @@ class Delivering:
             approvals.extend(asked(session, self.stack, self.service, execution))
             return bool(approvals)
 
-        try:
-            follow(session, self.stack, self.service, execution, self.log, until=until, err=self.as_json)
-        finally:
+        def show() -> None:
             if self.verbose:
                 builds.look(pipeline.actions(execution))
+
+        with _at_last(show):
+            follow(session, self.stack, self.service, execution, self.log, until=until, err=self.as_json)
         if approvals:
             for line in how_to_answer(self.stack, self.service, execution, approvals[0]):
                 self.log(line)
@@ -134,3 +138,15 @@ class Delivering:
         groups = {self.service: read_state(session, self.stack, self.service).target_groups}
         urls = addresses(session.client("elbv2"), groups, self.connection.address).get(self.service)
         return f"; it answers at {urls[0]}" if urls else ""
+
+
+@contextmanager
+def _at_last(show: Callable[[], None]) -> Iterator[None]:
+    """Show something in the end. After an error AWS may not tell it either, and then the error is what is said."""
+    try:
+        yield
+    except BaseException:
+        with suppress(*EXPECTED):
+            show()
+        raise
+    show()

@@ -97,8 +97,12 @@ class Following:
                 self.log(text)
             raise
         except DeliveryError as error:
-            self._until_settled(str(error), execution)
-            below = after_failure(self._session, self._stack, self._service, self.began, execution)
+            try:
+                self._until_settled(str(error), execution)
+                below = list(after_failure(self._session, self._stack, self._service, self.began, execution))
+            except KeyboardInterrupt:
+                self.log(str(error))
+                raise
             raise DeliveryError(str(error), [line for line in below if line not in str(error)]) from None
         finally:
             self._line.clear()
@@ -117,6 +121,7 @@ class Following:
             state, end = read_state(session, stack, service), time.monotonic() + SETTLES * 60
             deployment = state.deployments[0].id
             if _settles(state):
+                self.log(failure)  # what follows takes long
                 may = f"{state.in_flight} is in flight, and may bring back what ran before"
                 self.log(f"{may}. It is followed to its end, for {SETTLES} min at most.")
             try:
@@ -125,7 +130,6 @@ class Following:
                     time.sleep(PAUSE)
                     state = read_state(session, stack, service)
             except KeyboardInterrupt:
-                self.log(failure)
                 leave(session, stack, service, f"Deployment {deployment}", self.log)
                 raise
 

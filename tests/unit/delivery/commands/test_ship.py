@@ -11,6 +11,7 @@ import boto3
 import pytest
 from brought import BringAws, folder, reached, run
 from click.testing import Result
+from delivery_aws import RefusedError
 
 from delivery.command_line import Connection
 from releases.names import aws_name
@@ -104,6 +105,29 @@ def test_a_failure_is_its_cause_in_one_line_and_a_document_all_the_same(aws: Bri
     assert (done.exit_code, json.loads(done.stdout)["status"]) == (1, "Failed")
     assert lines[lines.index(error) + 1] == "release-1 still serves."
     assert lines[-1].startswith("All of its log: `delivery logs web --stack dev --since 1h`.")
+
+
+@pytest.mark.parametrize("option", ["--json", "--verbose"])
+def test_credentials_that_expire_while_it_is_followed_have_nobody_ship_again(
+    aws: BringAws, app: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    def expire(_: float) -> None:
+        aws.refuse |= dict.fromkeys(("GetPipelineExecution", "ListActionExecutions"), RefusedError("ExpiredToken"))
+
+    aws.ends = "InProgress"
+    monkeypatch.setattr("time.sleep", expire)
+    done = ship("--source", app, "--yes", option)
+    assert done.exit_code == 1
+    assert "error: execution run-1 is followed no longer: " in done.stderr
+    assert "Execution run-1 goes on. Watch it: `delivery status web --stack dev --watch`" in done.stderr
+    assert "run the command again" not in done.output
+
+
+def test_a_document_that_aws_does_not_tell_is_an_error(aws: BringAws, app: Path) -> None:
+    aws.refuse["GetPipelineState"] = RefusedError("AccessDeniedException")
+    done = ship("--source", app, "--yes", "--json", "--no-wait")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "error: these credentials may not GetPipelineState" in done.stderr
 
 
 def test_a_version_that_s3_tells_nobody_of_is_started_by_hand(aws: BringAws, app: Path) -> None:

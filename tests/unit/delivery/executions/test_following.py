@@ -185,7 +185,7 @@ def test_after_a_failure_what_ecs_deploys_is_followed_to_its_end(
     said: list[str] = []
     with pytest.raises(DeliveryError) as failed:
         following.follow(aws.session(), "dev", "web", execution, said.append)
-    assert said[-2:] == [f"Execution {execution}: Failed", SETTLING]
+    assert said[-3:] == [f"Execution {execution}: Failed", str(failed.value), SETTLING]
     assert capsys.readouterr().out.splitlines() == [
         "deployment of dev-web:1: 0 of 2 tasks run",
         "deployment of dev-web:1: 1 of 2 tasks run",
@@ -240,10 +240,25 @@ def test_ctrl_c_after_a_failure_says_the_cause_and_how_to_watch(aws: Aws, monkey
     with pytest.raises(KeyboardInterrupt):
         following.follow(aws.session(), "dev", "web", aws.executing("Failed", failed), said.append)
     assert said[-3:] == [
-        "execution run-2 of dev-web ended as Failed: Deploy / Deploy: not stable",
         "Deployment ecs-svc/1 goes on. Watch it: `delivery status web --stack dev --watch`",
         "To return to release-1 after it: `delivery rollback web --stack dev --to 1`",
+        "execution run-2 of dev-web ended as Failed: Deploy / Deploy: not stable",
     ]
+
+
+@pytest.mark.parametrize("looks", ["read_state", "after_failure"])
+def test_ctrl_c_while_aws_is_asked_after_a_failure_says_the_cause(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, looks: str
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following, looks, interrupt)
+    said: list[str] = []
+    failed = action("Deploy", "Deploy", "Deploy", "Failed", result={"errorDetails": {"message": "not stable"}})
+    with pytest.raises(KeyboardInterrupt):
+        following.follow(aws.session(), "dev", "web", aws.executing("Failed", failed), said.append)
+    assert said[-1] == "execution run-2 of dev-web ended as Failed: Deploy / Deploy: not stable"
 
 
 @pytest.mark.parametrize(
