@@ -202,7 +202,7 @@ MESSAGES: Mapping[str, Message] = {
         ACTION,
         {
             "state": ["FAILED"],
-            "type": {"category": [{"anything-but": ["Source", "Approval", "Deploy"]}]},
+            "type": {"category": [{"anything-but": ["Source", "Approval"]}], "provider": [{"anything-but": "ECS"}]},
             # By its exit status a build has told the cause itself (docs/aws-assumptions.md).
             "execution-result": {
                 "external-execution-summary": [
@@ -214,12 +214,13 @@ MESSAGES: Mapping[str, Message] = {
         ["<action>: <reason>"],
         extra_link="details",
     ),
-    # What a load balancer asked for is in no event; a step of this project's own says it by itself.
+    # What a load balancer asked for is in no event. A step of this project's own says it by itself, and of CodeDeploy's
+    # action no command does.
     "not_deployed": Message(
         "<pipeline> has failed in <stage>",
         FAILURE,
         ACTION,
-        {"state": ["FAILED"], "type": {"category": ["Deploy"]}},
+        {"state": ["FAILED"], "type": {"provider": ["ECS"]}},
         ["<action>: <reason>", f"Path, port and answer of a failed health check: `{PROGRAM} status {OF}`"],
         extra_link="details",
     ),

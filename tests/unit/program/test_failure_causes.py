@@ -116,7 +116,7 @@ def test_the_operators_commands(case: Case) -> None:
 def test_slack(name: str) -> None:
     """Of a failed build CodePipeline's event has the command only, and of no health check what it asked for."""
     stage, action, provider, category, message, cause = FAILURES[name]
-    kind = "not_deployed" if category == "Deploy" else "failed"
+    kind = "not_deployed" if provider == "ECS" else "failed"
     result = {"external-execution-summary": message, "external-execution-url": "https://…"}
     detail = {
         "pipeline": "dev-web", "execution-id": "e", "stage": stage, "action": action, "state": "FAILED",

@@ -124,8 +124,8 @@ def event(kind: str, pipeline: str, **detail: Any) -> dict[str, Any]:
         "approval": {"state": "STARTED", "type": {"category": "Approval"}},
         "deploying": {"state": "STARTED", "stage": "Deploy"},
         "rejected": {"state": "FAILED", "type": {"category": "Approval"}},
-        "failed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Build"}},
-        "not_deployed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Deploy"}},
+        "failed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Build", "provider": "CodeBuild"}},
+        "not_deployed": {"state": "FAILED", "stage": "Deploy", "type": {"category": "Deploy", "provider": "ECS"}},
         "no_source": {"state": "FAILED", "stage": "Source", "type": {"category": "Source"}, "version": 2.0},
         "packaged": {"summary": "sha256:0 from source v"},
         "not_packaged": {"reason": "The source has no Dockerfile at its top."},
@@ -322,14 +322,15 @@ def test_a_failure_is_told_once_and_with_its_cause(said: dict[str, str], is_told
         ("approval", {"type": {"category": "Build"}}),
         ("approval", {"state": "SUCCEEDED"}),
         ("deploying", {"stage": "Package"}),
-        ("failed", {"type": {"category": "Source"}}),
+        ("failed", {"type": {"category": "Source", "provider": "S3"}}),
         ("no_source", {"version": 1.0}),
         ("no_source", {"state": "SUCCEEDED"}),
-        ("failed", {"type": {"category": "Approval"}}),
+        ("failed", {"type": {"category": "Approval", "provider": "Manual"}}),
         ("rejected", {"type": {"category": "Build"}}),
         ("failed", {"state": "ABANDONED"}),
-        ("failed", {"type": {"category": "Deploy"}}),
-        ("not_deployed", {"type": {"category": "Invoke"}}),
+        ("failed", {"type": {"category": "Deploy", "provider": "ECS"}}),
+        ("not_deployed", {"type": {"category": "Invoke", "provider": "Lambda"}}),
+        ("not_deployed", {"type": {"category": "Deploy", "provider": "CodeDeployToECS"}}),
         ("not_deployed", {"state": "SUCCEEDED"}),
     ],
 )
@@ -437,6 +438,12 @@ def test_a_release_that_changed_a_sidecar_says_so(changed: str) -> None:
     body = filled(webhook_transformer(MESSAGES["released"], SCOPE, production=False), released)
     texts = [block["text"]["text"] for block in body["attachments"][0]["blocks"] if block["type"] == "section"]
     assert f"Image sha256:0{changed}" in texts
+
+
+def test_codedeploy_s_failure_names_no_command_that_does_not_say_more() -> None:
+    failed = event("failed", "dev-a", type={"category": "Deploy", "provider": "CodeDeployToECS"})
+    assert (told("failed", failed), told("not_deployed", failed)) == (True, False)
+    assert MESSAGES["failed"].lines == ["<action>: <reason>"]
 
 
 def test_a_failed_deployment_names_the_command_that_says_what_a_health_check_asked_for() -> None:
