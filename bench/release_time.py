@@ -41,7 +41,7 @@ PROVIDERS: Mapping[str, Seconds] = {
 
 CodeBuild: until a machine runs; AWS says only that Lambda "offers optimized start-up speeds" against it (CodeBuild user
 guide, compute modes), users report up to a minute. ECS and CodeDeploy: two tasks that boot in seconds, with the health
-check of this program (5 s, twice) and its deregistration delay. Manual: whoever approves is not counted.
+check of this program (10 s, twice) and its deregistration delay. Manual: whoever approves is not counted.
 """
 BUILD, WITHOUT_A_BUILD, COPY = Seconds(60, 120), Seconds(2, 5), Seconds(5, 20)
 """An image's build with its cache; finding the image of a source that has one; the copy of a pushed one, whose changed
@@ -119,7 +119,8 @@ def _actions(stages: Stages) -> Iterator[Mapping[str, Any]]:
 
 
 def _pushed(stages: Stages) -> bool:
-    return any(action["provider"] == "ECR" for action in _actions(stages))
+    """Whether images are pushed: then nothing is built, and Source fetches the code of the pipeline's own steps."""
+    return all(action["provider"] != "CodeBuild" for action in _actions(stages))
 
 
 def exported(state: Mapping[str, Any]) -> dict[str, Stages]:

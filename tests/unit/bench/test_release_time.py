@@ -22,7 +22,7 @@ def stages(*actions: tuple[str, str]) -> list[dict[str, Any]]:
 
 
 SOURCE, BUILD, PACKAGE = ("Source", "S3"), ("Build", "CodeBuild"), ("Package", "Lambda")
-PUSHED, ROLLING = (("Source", "ECR"), PACKAGE), (("Deploy", "ECS"), ("Release", "Lambda"))
+PUSHED, ROLLING = (SOURCE, PACKAGE), (("Deploy", "ECS"), ("Release", "Lambda"))
 CODEDEPLOY = ("Template", "Lambda"), ("Deploy", "CodeDeployToECS"), ("Release", "Lambda")
 
 
