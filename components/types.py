@@ -69,7 +69,7 @@ def _parameter_value(text: str) -> str:
     if (size := len(text.encode())) > PARAMETER_BYTES:
         raise ValueError(f"has {size} bytes; a standard parameter holds {PARAMETER_BYTES}")
     if REFERENCE in text:
-        raise ValueError(f"contains {REFERENCE}, which Parameter Store takes for another parameter's name and refuses")
+        raise ValueError(f"contains {REFERENCE}, which Parameter Store would read as another parameter's name")
     return text
 
 

@@ -31,18 +31,18 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
     """What only shows when services are seen together, or with the stack."""
     if STACK_NAME.fullmatch(stack) is None:
         yield (
-            f"services: {stack} is no stack for them: their names begin with it, in small letters, digits and single "
-            "hyphens"
+            f"services: their AWS names cannot begin with the stack's name, {stack}; a name has small letters, digits "
+            "and single hyphens, and begins with a letter"
         )
     if stack.startswith("internal-"):
-        yield f"services: {stack} is no stack for them: a load balancer's name must not begin with internal-"
+        yield f"services: the stack's name, {stack}, must not begin with internal-, because no load balancer's may"
     if not config.services and not config.without_services:
         yield (
-            "services: is empty, which deletes each service of a stack that is up, its images and parameters; if that "
-            f"is meant, add {NAMESPACE}:without_services: true"
+            "services: is empty, so an up deletes each service of this stack, with its images and parameters; if you "
+            f"want that, add {NAMESPACE}:without_services: true"
         )
     if config.services and config.without_services:
-        yield "without_services: is true, and there are services; take it away"
+        yield "without_services: is true, but there are services; remove it"
     routes = [route for service in config.services.values() for route in service.routes]
     redirects = config.domain.redirects
     priorities = Counter([*(route.priority for route in routes), *(redirect.priority for redirect in redirects)])
@@ -63,9 +63,9 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
         if service.tasks.scale is not None and config.cluster.insights == "disabled":
             yield f"services.{name}.tasks.scale: needs cluster.insights: enabled, which counts the tasks that run"
         if f"{name}-".startswith("sg-"):
-            yield f"services.{name}: is no name for a service: a security group's must not begin with sg-"
+            yield f"services.{name}: a name must not begin with sg-, because no security group's may"
         if name in alarms and service.routes:
-            yield f"services.{name}: {aws_name(stack, name)}, as its alarm is called, is the name of another alarm"
+            yield f"services.{name}: its alarm would be {aws_name(stack, name)}, as another alarm is; use another name"
         if len(aws_name(stack, name)) > PIPELINE_PREFIX_LENGTH + 12:
             yield f"services.{name}: {aws_name(stack, name)} is longer than {PIPELINE_PREFIX_LENGTH + 12} characters"
         yield from _upload_problems(name, config)
@@ -90,15 +90,15 @@ def check_services(stack: str, config: Stack) -> Iterator[str]:
         if wrong := _misplaced(redirect.host, config):
             yield f"{where}.host: {redirect.host!r} {wrong}"
         if requests[redirect.host, frozenset()] or [each.host for each in redirects].count(redirect.host) > 1:
-            yield f"{where}.host: {redirect.host} is another redirect's or a route's, and only one of them would count"
+            yield f"{where}.host: {redirect.host} is in another redirect or a route too; only one would work"
         if redirect.to in {each.host for each in redirects}:
-            yield f"{where}.to: {redirect.to} is redirected itself; name where that leads to"
+            yield f"{where}.to: {redirect.to} is redirected itself; name the host that it redirects to"
     prefixes = Counter(artifact_prefix(aws_name(stack, name)) for name in config.services)
     for name in config.services:
         if prefixes[artifact_prefix(aws_name(stack, name))] > 1:
             yield (
-                f"services.{name}: {aws_name(stack, name)} is like another service's name in its first "
-                f"{PIPELINE_PREFIX_LENGTH} characters, and CodePipeline would mix their artifacts"
+                f"services.{name}: the first {PIPELINE_PREFIX_LENGTH} characters of {aws_name(stack, name)} are those "
+                "of another service too, and CodePipeline would mix up their artifacts; use another name"
             )
 
 
@@ -108,7 +108,7 @@ def _upload_problems(name: str, config: Stack) -> Iterator[str]:
     if of is None:
         return
     if of == name or of not in config.services:
-        yield f"{where}: {of!r} is no other service of the stack"
+        yield f"{where}: {of!r} is not another service of this stack"
         return
     other = config.services[of].source
     if other.type != "s3" or other.upload_of is not None:
@@ -119,7 +119,7 @@ def check_load_balancer(config: Stack) -> Iterator[str]:
     """What goes with a load balancer that exists, and what only with one that the stack makes."""
     network, public = config.network, len(config.network.public_subnet_ids)
     if config.review is not None and config.load_balancer.model_fields_set:
-        yield f"load_balancer: is that of stack {config.review.of}; take it away"
+        yield f"load_balancer: a review uses that of stack {config.review.of}; remove it"
         return
     if config.load_balancer.internal:
         yield from _check_internal(config)
@@ -129,20 +129,20 @@ def check_load_balancer(config: Stack) -> Iterator[str]:
             yield f"network: vpc_id needs two or more public_subnet_ids for the load balancer, and there are {public}"
         return
     if network.vpc_id is None:
-        yield "load_balancer: exists, so its VPC does: name it as network.vpc_id, with private_subnet_ids for the tasks"
+        yield "load_balancer: exists already, so name its VPC as network.vpc_id, and private_subnet_ids for the tasks"
     elif public:
-        yield "network.public_subnet_ids: are for a load balancer that is made; take them away"
+        yield "network.public_subnet_ids: not with load_balancer.listener_arn, which has its subnets; remove them"
     for index, zone in enumerate(config.domain.zones):
         if zone.certificate_arn is not None:
             where = "domain" if index == 0 else f"domain.more_zones[{index - 1}]"
-            yield f"{where}.certificate_arn: is the listener's, and load_balancer.listener_arn exists; take it away"
+            yield f"{where}.certificate_arn: not with load_balancer.listener_arn, which has its certificate; remove it"
     if "allowed_cidrs" in config.cluster.model_fields_set:
-        yield "cluster.allowed_cidrs: are those of the load balancer's own security group, which exists; take them away"
+        yield "cluster.allowed_cidrs: not with load_balancer.listener_arn, which has its security group; remove them"
     for name, service in config.services.items():
         if service.deploy.test_ports:
             yield (
-                f"services.{name}.deploy.test_port: would be a listener of a load balancer that is not the stack's; "
-                "take it away"
+                f"services.{name}.deploy.test_port: not with load_balancer.listener_arn, to which the stack adds no "
+                "listener; remove it"
             )
 
 
@@ -151,19 +151,19 @@ def check_cluster(config: Stack) -> Iterator[str]:
     if config.cluster.name is None:
         return
     if config.review is not None:
-        yield "cluster.name: a review has a cluster of its own; take it away"
+        yield "cluster.name: a review has a cluster of its own; remove it"
     for name, service in config.services.items():
         if service.exec:
             yield (
-                f"services.{name}.exec: not with cluster.name, because a cluster says where sessions are logged, and "
-                "the stack does not make it"
+                f"services.{name}.exec: not with cluster.name, because the owner of an existing cluster decides where "
+                "sessions are logged; remove it"
             )
 
 
 def _check_internal(config: Stack) -> Iterator[str]:
     network, private = config.network, len(config.network.private_subnet_ids)
     if network.public_subnet_ids:
-        yield "network.public_subnet_ids: are for a load balancer that faces the internet; take them away"
+        yield "network.public_subnet_ids: not with load_balancer.internal, which is in private subnets; remove them"
     if network.vpc_id is not None and private < 2:
         yield (
             "network: vpc_id needs two or more private_subnet_ids, because an internal load balancer is in them, and "
@@ -173,8 +173,8 @@ def _check_internal(config: Stack) -> Iterator[str]:
         for index, cidr in enumerate(config.cluster.allowed_cidrs):
             if cidr.endswith("/0"):
                 yield (
-                    f"cluster.allowed_cidrs[{index}]: {cidr} is everybody, and the load balancer is internal; name the "
-                    "networks that may reach it, or leave the key away where that is the VPC alone"
+                    f"cluster.allowed_cidrs[{index}]: {cidr} is everybody, but the load balancer is internal; name the "
+                    "networks that may reach it, or remove the key if only the VPC may"
                 )
 
 
@@ -187,11 +187,11 @@ def check_connections(config: Stack) -> Iterator[str]:
         for index, to in enumerate(service.connects_to):
             where = f"services.{name}.connects_to[{index}]"
             if times[to] > 1:
-                yield f"{where}: is there {times[to]} times; once is enough"
+                yield f"{where}: appears {times[to]} times; keep one"
             if to.port == NFS and (volume := mounted.get(to.security_group)):
                 yield (
-                    f"{where}: {to.security_group} lets the tasks in at port {NFS} already, as that of "
-                    f"task.volumes.{volume}; take it away"
+                    f"{where}: {to.security_group} lets the tasks in at port {NFS} already, because of "
+                    f"task.volumes.{volume}; remove it"
                 )
             if to.service is None:
                 continue
@@ -199,21 +199,21 @@ def check_connections(config: Stack) -> Iterator[str]:
             if other is None:
                 yield f"{where}.service: there is no service {to.service}{suggestion(to.service, services)}"
             elif to.service == name:
-                yield f"{where}.service: is the service itself, which reaches its own tasks without"
+                yield f"{where}.service: is the service itself; remove it"
             elif other.task.port is None:
-                yield f"{where}.service: {to.service} has no task.port, so it listens nowhere"
+                yield f"{where}.service: {to.service} has no task.port, so nothing can connect to it; add one there"
             elif other.deploy.controller.deploys_template:
                 yield (
                     f"{where}.service: {to.service} is deployed by {other.deploy.controller.title}, which does not "
-                    "deploy Service Connect; take another deploy.strategy there, or reach it by its host"
+                    "support Service Connect; use another deploy.strategy there, or connect to its host"
                 )
     try:
         in_order({name: [to for to in names_of(each.connects_to) if to != name] for name, each in services.items()})
     except CycleError as error:
         circle: list[str] = error.args[1][::-1]
         yield (
-            f"services.{circle[0]}.connects_to: {' connects to '.join(circle)}, and a task knows only what was there "
-            "when it was deployed; have one of them reach the other by its host"
+            f"services.{circle[0]}.connects_to: {' connects to '.join(circle)}, in a circle, and a task can "
+            "reach only what existed when it was deployed; have one of them connect to the other's host"
         )
 
 
@@ -234,23 +234,23 @@ def check_pull_request_stack(stack: str, config: Stack) -> Iterator[str]:
     number = pull_request_number(stack)
     if config.review is None:
         if number is not None:
-            yield f"review: is missing; stack {stack} is a pull request's, by its name: copy Pulumi.pr.yaml"
+            yield f"review: is missing; by its name, stack {stack} is a pull request's; copy Pulumi.pr.yaml"
         return
     if config.network.model_fields_set:
-        yield f"network: is that of stack {config.review.of}; take it away"
+        yield f"network: a review uses that of stack {config.review.of}; remove it"
     if config.domain.redirects:
-        yield "domain.redirects: not in a review; the load balancer is another stack's"
+        yield "domain.redirects: not in a review, which uses another stack's load balancer; remove them"
     if config.protect:
-        yield "protect: must be false; a review is taken down by itself"
+        yield "protect: must be false, because a review is deleted automatically"
     for name, service in config.services.items():
         if service.deploy.test_ports:
-            yield f"services.{name}.deploy.test_port: not in a review; the load balancer is another stack's"
+            yield f"services.{name}.deploy.test_port: not in a review, whose load balancer is another stack's"
         for index, route in enumerate(service.routes):
             where = f"services.{name}.routes[{index}]"
             if route.priority > HIGHEST_PRIORITY:
-                yield f"{where}.priority: {route.priority} is more than {HIGHEST_PRIORITY}, the highest of a review"
+                yield f"{where}.priority: {route.priority} is too high; a review may use up to {HIGHEST_PRIORITY}"
             if str(number) not in route.host:
-                yield f"{where}.host: {route.host!r} must contain {PLACEHOLDER}, as each review needs its own"
+                yield f"{where}.host: {route.host!r} must contain {PLACEHOLDER}, because each review needs its own host"
 
 
 def check_slack(stack: str, config: Stack, webhook: Any) -> Iterator[str]:
@@ -283,7 +283,7 @@ def _check_pattern_length(key: str, length: int, config: Stack) -> Iterator[str]
     if length > MAX_PATTERN_LENGTH:
         yield (
             f"notifications.{key}: the names of {len(config.services)} services make an event pattern of {length} "
-            f"characters; EventBridge takes {MAX_PATTERN_LENGTH}; use shorter names, or two stacks"
+            f"characters, and EventBridge accepts {MAX_PATTERN_LENGTH}; use shorter names, or two stacks"
         )
 
 
@@ -293,15 +293,15 @@ def _check_needed(key: str, secret: str, what: str, value: Any, *, wanted: bool)
         yield f"notifications.{key}: {what} is not set; {_set_command(secret)}"
     elif value is not None and not wanted:
         reason = "is not true" if key == "slack" else "is not set"
-        yield f"{secret}: is for nothing, because notifications.{key} {reason}; {_remove_command(secret)}, or set that"
+        yield f"{secret}: is not used, because notifications.{key} {reason}; {_remove_command(secret)}, or set that key"
 
 
 def _set_command(path: str) -> str:
-    return f"set it using the command `pulumi config set --secret --path '{NAMESPACE}:{path}' <value>`"
+    return f"set it with `pulumi config set --secret --path '{NAMESPACE}:{path}' <value>`"
 
 
 def _remove_command(path: str) -> str:
-    return f"remove it using the command `pulumi config rm --path '{NAMESPACE}:{path}'`"
+    return f"remove it with `pulumi config rm --path '{NAMESPACE}:{path}'`"
 
 
 def _matches(form: re.Pattern[str], value: Any) -> bool:
@@ -334,5 +334,5 @@ def check_secrets(config: Stack, secrets: Mapping[str, Any]) -> Iterator[str]:
             yield f"secrets.{name}.{key}: has more than the {PARAMETER_BYTES} bytes that a standard parameter holds"
         elif REFERENCE in secrets[name][key]:
             yield (
-                f"secrets.{name}.{key}: contains {REFERENCE}, which Parameter Store takes for another parameter's name"
+                f"secrets.{name}.{key}: contains {REFERENCE}, which Parameter Store reads as another parameter's name"
             )

@@ -62,8 +62,8 @@ def check_limits(stack: str, config: Stack, buildspecs: Path, reads: Mapping[str
     for path in sorted(buildspecs.glob("*.yaml")):
         if (length := len(path.read_text("utf-8"))) > BUILDSPEC:
             yield (
-                f"services: {path.parent.name}/{path.name} has {length} characters, and CodeBuild takes {BUILDSPEC} "
-                "of a buildspec; move a part of it into the build's image"
+                f"services: {path.parent.name}/{path.name} has {length} characters, and CodeBuild accepts {BUILDSPEC}; "
+                "move a part of it into the build's image"
             )
 
 
@@ -73,28 +73,28 @@ def _check_load_balancer(config: Stack) -> Iterator[str]:
         ports = 2 + len({port for service in services for port in service.deploy.test_ports})
         if (certificates := len(config.domain.more_zones) * (ports - 1)) > CERTIFICATES:
             yield (
-                f"domain.more_zones: are {certificates} certificates of the listeners, and a load balancer takes "
-                f"{CERTIFICATES} beside their own; move zones to another stack"
+                f"domain.more_zones: need {certificates} more certificates, and a load balancer can have "
+                f"{CERTIFICATES}; move zones to another stack"
             )
         for version in (4, 6):
             networks = [c for c in config.cluster.allowed_cidrs if ipaddress.ip_network(c).version == version]
             most = config.cluster.rules_of_a_security_group
             if (rules := len(networks) * ports) > most:
                 yield (
-                    f"cluster.allowed_cidrs: {len(networks)} networks of IPv{version} on {ports} ports are {rules} "
-                    f"rules of the load balancer's security group, which takes {most}; give fewer and larger ones, or "
-                    "have the quota raised and write it as cluster.rules_of_a_security_group"
+                    f"cluster.allowed_cidrs: {len(networks)} networks of IPv{version} on {ports} ports need {rules} "
+                    f"rules of the load balancer's security group, which can have {most}; name fewer and larger ones, "
+                    "or have the quota raised and set cluster.rules_of_a_security_group to it"
                 )
     groups = sum(len(service.routes) * (2 if service.deploy.shifts else 1) for service in services)
     if groups <= TARGET_GROUPS and (rules := groups + len(config.domain.redirects)) > RULES:
         yield (
-            f"domain.redirects: with the routes they may need {rules} rules, and a load balancer takes {RULES}; give "
+            f"domain.redirects: with the routes they may need {rules} rules, and a load balancer can have {RULES}; use "
             "fewer, or move services to another stack"
         )
     if groups > TARGET_GROUPS:
         yield (
-            f"services: their routes need {groups} target groups, and a load balancer takes {TARGET_GROUPS}, two for a "
-            "route whose traffic shifts; move services to another stack"
+            f"services: their routes need {groups} target groups, two for each whose traffic shifts, and a load "
+            f"balancer can have {TARGET_GROUPS}; move services to another stack"
         )
 
 
@@ -105,9 +105,9 @@ def _check_connections(config: Stack) -> Iterator[str]:
     for name, count in clients.items():
         if count + 1 > most:
             yield (
-                f"services.{name}: {count} services connect to it, and its security group takes {most} rules, one of "
-                "which is the load balancer's; have the quota raised and write it as "
-                "cluster.rules_of_a_security_group"
+                f"services.{name}: {count} services connect to it, and its security group can have {most} rules, one "
+                "of which is for the load balancer; have the quota raised and set "
+                "cluster.rules_of_a_security_group to it"
             )
 
 
@@ -117,8 +117,8 @@ def _check_pipeline_function(name: str, service: Service) -> Iterator[str]:
     length = len(json.dumps(json.dumps(service.migrate.command, separators=(",", ":")))) - len('""')
     if length > (most := FUNCTION_VARIABLES - OTHER_SETTINGS):
         yield (
-            f"services.{name}.migrate.command: has {length} characters as JSON in JSON, and the variables of the "
-            f"pipeline's function take {most} of them; put it into a script of the image"
+            f"services.{name}.migrate.command: has {length} characters as JSON within JSON, and the pipeline's "
+            f"function accepts {most}; put the command into a script in the image"
         )
 
 
@@ -129,8 +129,8 @@ def _check_jobs_function(name: str, service: Service) -> Iterator[str]:
     length = len(json.dumps(json.dumps(jobs, separators=(",", ":")))) - len('""')
     if length > (most := FUNCTION_VARIABLES - OTHER_SETTINGS):
         yield (
-            f"services.{name}.jobs: are {length} characters as JSON in JSON, and the variables of the function that "
-            f"runs them take {most} of them; put long commands into scripts of the image"
+            f"services.{name}.jobs: have {length} characters as JSON within JSON, and the function that runs them "
+            f"accepts {most}; put long commands into scripts in the image"
         )
 
 
@@ -139,8 +139,8 @@ def _check_builds(name: str, service: Service) -> Iterator[str]:
     names = [key for key, parameter in service.parameters.items() if "build" in parameter.readers]
     if (length := len(" ".join(names))) > BUILD_VARIABLE:
         yield (
-            f"{where}.parameters: the names of the {len(names)} that the build reads have {length} characters, and a "
-            f"build's variable takes {BUILD_VARIABLE}; put several values into one parameter"
+            f"{where}.parameters: the {len(names)} names that the build reads have {length} characters together, and "
+            f"CodeBuild accepts {BUILD_VARIABLE}; put several values into one parameter"
         )
 
 
@@ -149,18 +149,18 @@ def _check_task_roles(scope: Scope, name: str, service: Service, reads: Reads) -
     granted = _characters([*app_statements(service.permissions), *reads.task_statements(scope)])
     if granted > (most := ROLE_POLICIES - OTHER_STATEMENTS["task"]):
         yield (
-            f"{where}.permissions: are {granted} characters of a policy, with the file systems that are mounted, and "
-            f"IAM takes {most} of a role's; write them shorter, by a wildcard with its reason"
+            f"{where}.permissions: with those for mounted file systems they have {granted} characters as a policy, and "
+            f"IAM accepts {most}; shorten them with a wildcard, which needs a reason"
         )
     read = {key: parameter for key, parameter in service.parameters.items() if "runtime" in parameter.readers}
     key = LONGEST_KEY if any(parameter.secret for parameter in service.parameters.values()) else None
     statements = runtime_statements(scope, name, read, key) + reads.execution_statements(scope, service.task.kms_keys)
     if (needed := _characters(statements)) > (most := ROLE_POLICIES - OTHER_STATEMENTS["execution"]):
         yield (
-            f"{where}: what is read for its tasks, external parameters, secrets of Secrets Manager, files of S3 and "
-            f"images of other repositories, is {needed} characters of the execution role's policy, and IAM takes "
-            f"{most} of them; put several values into one secret, which is read by its json_key, or have parameters of "
-            "the service's own, which need no more characters however many there are"
+            f"{where}: the execution role's policy would have {needed} characters, and IAM accepts {most}: it names "
+            "each external parameter, secret of Secrets Manager, file in S3 and image of another repository that its "
+            "tasks read; put several values into one secret and read each by its json_key, or use parameters of the "
+            "service's own, which need no space of their own"
         )
 
 
@@ -172,8 +172,8 @@ def _check_build_role(scope: Scope, name: str, service: Service) -> Iterator[str
     )
     if read > (most := ROLE_POLICIES - OTHER_STATEMENTS["build"]):
         yield (
-            f"services.{name}.parameters: those that the build reads are {read} characters of its role's policy, which "
-            f"takes {most} of them; put several values into one parameter"
+            f"services.{name}.parameters: those that the build reads need {read} characters of its role's policy, and "
+            f"IAM accepts {most}; put several values into one parameter"
         )
 
 

@@ -77,9 +77,9 @@ def _tags(tags: Any) -> Iterator[str]:
         yield "aws:defaultTags: must be tags below the key tags, as in aws:defaultTags: {tags: {project: my-project}}"
         return
     if (count := len(tags["tags"])) > MOST:
-        yield f"aws:defaultTags: has {count} tags, and an object of S3 takes {MOST}; take some away"
+        yield f"aws:defaultTags: has {count} tags, and an S3 object can have {MOST}; remove some"
     for one, other in alike(tags["tags"]):
-        yield f"aws:defaultTags: {one} and {other} differ in case only, and a role has one of them (IAM); take one"
+        yield f"aws:defaultTags: {one} and {other} differ only in case, and IAM accepts one of them; keep one"
 
 
 def check_service_tags(tags: Any, services: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
@@ -97,9 +97,9 @@ def check_service_tags(tags: Any, services: Mapping[str, Mapping[str, str]]) -> 
         for key in of_service:
             if (same := of_stack.get(key.casefold(), key)) != key:
                 yield (
-                    f"{where}.{key}: differs in case only from {same} of aws:defaultTags, and a role has one of them "
-                    "(IAM); write it as there"
+                    f"{where}.{key}: differs only in case from {same} of aws:defaultTags, and IAM accepts one of "
+                    "them; write it as there"
                 )
         if (count := len({*tags["tags"], *of_service})) > MOST:
             together = f"are {count} with those of aws:defaultTags"
-            yield f"{where}: {together}, and an object of S3 takes {MOST}; take some away"
+            yield f"{where}: {together}, and an S3 object can have {MOST}; remove some"

@@ -30,6 +30,15 @@ from components.service.strategies import Deploy, RollingStrategy
 from components.service.task_role import Permission
 from components.tags import alike
 
+OF_ROUTES = {
+    "health_check": "the load balancer makes the checks",
+    "protocol": "the load balancer speaks it",
+    "drain": "it is about requests from the load balancer",
+    "stickiness": "the load balancer remembers browsers",
+    "assets": "browsers get them through the load balancer",
+    "alarms": "they watch what the load balancer measures",
+}
+"""Keys that need routes, and why."""
 STACK_S_TAGS = ("project", "stack")
 """Keys of `aws:defaultTags` by which roles and policies know what is a stack's."""
 
@@ -94,58 +103,50 @@ class Service(Model):
     def _consistent(self) -> Self:
         if self.routes and self.task.port is None:
             raise ValueError("routes need task.port")
-        if "health_check" in self.model_fields_set and not self.routes:
-            raise ValueError("health_check is asked by the load balancer, and there are no routes")
+        for key, why in OF_ROUTES.items():
+            if key in self.model_fields_set and getattr(self, key) is not None and not self.routes:
+                raise ValueError(f"{key}: only with routes, because {why}; add routes, or remove it")
         if taken := sorted(key for key in self.tags if key.lower() in STACK_S_TAGS or key.lower().startswith("aws:")):
-            raise ValueError(f"tags.{taken[0]} is the stack's own (aws:defaultTags), or AWS's")
+            raise ValueError(f"tags.{taken[0]}: only aws:defaultTags or AWS may set it; remove it")
         for one, other in alike(self.tags):
-            raise ValueError(f"tags: {one} and {other} differ in case only, and a role has one of them (IAM); take one")
-        if "protocol" in self.model_fields_set and not self.routes:
-            raise ValueError("protocol is spoken by the load balancer, and there are no routes")
-        if "drain" in self.model_fields_set and not self.routes:
-            raise ValueError("drain is of requests from the load balancer, and there are no routes")
+            raise ValueError(f"tags: {one} and {other} differ only in case, and IAM accepts one of them; keep one")
         if self.routes and (problem := protocol_problem(self.protocol, self.health_check)):
             raise ValueError(problem)
-        if self.stickiness is not None and not self.routes:
-            raise ValueError("stickiness is the load balancer's, and there are no routes")
         if self.stickiness is not None and self.deploy.shifts:
             raise ValueError(
-                f"stickiness: not with deploy.strategy {self.deploy.strategy}, {NOT_STICKY}; take it away (null, where "
-                "the defaults have it), or take strategy rolling"
+                f"stickiness: not with deploy.strategy {self.deploy.strategy}, {NOT_STICKY}; remove it (null, if the "
+                "defaults set it), or use strategy rolling"
             )
-        if self.assets is not None and not self.routes:
-            raise ValueError("assets are asked for through the load balancer, and there are no routes")
-        if "alarms" in self.model_fields_set and not self.routes:
-            raise ValueError("alarms watch what the load balancer sees, and there are no routes")
         if self.protocol == "grpc" and "server_errors" in self.alarms.model_fields_set and self.alarms.server_errors:
             raise ValueError(
-                "alarms.server_errors counts HTTP's 5xx, and with protocol grpc a call that fails is an answer 200; "
-                "take it away, or say false: latency and unhealthy_hosts are looked at, and of its calls the app has "
-                "to tell by metrics of its own"
+                "alarms.server_errors: not with protocol grpc, where a failed call is an HTTP answer 200 and no 5xx; "
+                "remove it, or set it to false. latency and unhealthy_hosts still count; failed calls need a metric of "
+                "the app's own"
             )
         if not self.source.is_built and "build" in self.model_fields_set:
-            raise ValueError(f"build: with source.type {self.source.type} nothing is built; take it away")
+            raise ValueError(f"build: not with source.type {self.source.type}, where nothing is built; remove it")
         if not self.source.is_built and (
             built := sorted(k for k, p in self.parameters.items() if "build" in p.readers)
         ):
             raise ValueError(
-                f"parameters.{built[0]}.for: build, and with source.type {self.source.type} nothing is built; only "
-                "runtime is left"
+                f"parameters.{built[0]}.for: not build with source.type {self.source.type}, where nothing is built; "
+                "use runtime only"
             )
         if self.routes and self.health_check.grace >= self.deploy.timeout * 60:
             raise ValueError(
-                f"health_check.grace {self.health_check.grace} gives a task as long as deploy.timeout "
-                f"{self.deploy.timeout} (minutes) gives its deployment; take more timeout, 60 at most, or less grace"
+                f"health_check.grace: {self.health_check.grace} seconds must be less than deploy.timeout, "
+                f"{self.deploy.timeout} minutes, or no task fails in time; raise the timeout, to 60 at most, or lower "
+                "grace"
             )
         if self.tasks.target_requests is not None and (len(self.routes) != 1 or self.deploy.shifts):
             raise ValueError(
-                f"tasks.target_requests is measured at one target group, and with {len(self.routes)} routes and "
-                f"deploy.strategy {self.deploy.strategy} there are others or none; use target_cpu or target_memory"
+                f"tasks.target_requests: needs exactly one target group, and {len(self.routes)} routes with "
+                f"deploy.strategy {self.deploy.strategy} have more or none; use target_cpu or target_memory"
             )
         if names_of(self.connects_to) and self.deploy.controller.deploys_template:
             raise ValueError(
                 f"connects_to: services are reached by Service Connect, which {self.deploy.controller.title} does not "
-                "deploy; take another deploy.strategy, or reach them by their hosts"
+                "support; use another deploy.strategy, or connect to their hosts"
             )
         for problem in self.deploy.problems(routes=len(self.routes), sessions=self.exec):
             raise ValueError(problem)

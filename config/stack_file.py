@@ -42,13 +42,13 @@ class Network(Model):
     def _made_or_adopted(self) -> Self:
         if self.vpc_id is None:
             if self.public_subnet_ids or self.private_subnet_ids:
-                raise ValueError("public_subnet_ids and private_subnet_ids go with vpc_id")
+                raise ValueError("public_subnet_ids and private_subnet_ids need vpc_id")
             if self.more_endpoints and not self.endpoints:
-                raise ValueError("more_endpoints go with endpoints: true")
+                raise ValueError("more_endpoints need endpoints: true")
             return self
         made = sorted({"cidr", "zones", "nat", "endpoints", "more_endpoints"} & self.model_fields_set)
         if made:
-            raise ValueError(f"{', '.join(made)}: not with vpc_id, the VPC exists")
+            raise ValueError(f"{', '.join(made)}: not with vpc_id, because that VPC exists already; remove this")
         if not self.private_subnet_ids:
             raise ValueError("vpc_id needs one or more private_subnet_ids")
         return self
@@ -78,8 +78,8 @@ class Zone(Model):
     def _fits_a_certificate(self) -> Self:
         if self.certificate_arn is None and len(self.zone) > LONGEST_OF_A_CERTIFICATE:
             raise ValueError(
-                f"zone has {len(self.zone)} characters, and a certificate is made for {LONGEST_OF_A_CERTIFICATE} at "
-                "most; adopt one by certificate_arn"
+                f"zone has {len(self.zone)} characters, and ACM creates certificates for {LONGEST_OF_A_CERTIFICATE} at "
+                "most; name an existing one as certificate_arn"
             )
         return self
 
@@ -93,20 +93,23 @@ class Zone(Model):
     def _writes_what_a_role_is_for(self) -> Self:
         if self.role is not None and not self.written:
             raise ValueError(
-                "role: writes nothing, because the certificate exists, and no record is made in a public zone"
+                "role: has nothing to write, because the certificate exists and no record is created in a public zone; "
+                "remove it"
             )
         return self
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
         if self.private and not self.records:
-            raise ValueError("private: says where the records are made, and records is false; take one of them away")
+            raise ValueError("private: needs records, and records: false creates none; remove one of the two")
         if self.validated_in is None:
             return self
         if self.certificate_arn is not None:
-            raise ValueError("validated_in: is for a certificate that is made, and certificate_arn exists")
+            raise ValueError(
+                "validated_in: not with certificate_arn, because that certificate exists already; remove it"
+            )
         if not self.zone.endswith(f".{self.validated_in}"):
-            raise ValueError(f"validated_in: {self.zone} is not in {self.validated_in}")
+            raise ValueError(f"validated_in: {self.validated_in} does not contain {self.zone}; name a zone that does")
         return self
 
 
@@ -132,7 +135,7 @@ class Domain(Zone):
     def _each_once(self) -> Self:
         names = [each.zone for each in self.zones]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"zone {twice[0]} is there twice")
+            raise ValueError(f"zone {twice[0]} appears twice; remove one")
         return self
 
     @model_validator(mode="after")
@@ -141,7 +144,9 @@ class Domain(Zone):
         for each in self.zones:
             for name in each.written:
                 if roles.setdefault(name, each.role) != each.role:
-                    raise ValueError(f"zone {name} is written by two roles, or with and without one; name one role")
+                    raise ValueError(
+                        f"zone {name} has two different roles, or one only in one place; write the same role in both"
+                    )
         return self
 
 
@@ -159,7 +164,7 @@ class LoadBalancer(Model):
     @model_validator(mode="after")
     def _made_or_adopted(self) -> Self:
         if self.internal and self.listener_arn is not None:
-            raise ValueError("internal: not with listener_arn, the load balancer exists")
+            raise ValueError("internal: not with listener_arn, because that load balancer exists already; remove it")
         return self
 
 

@@ -96,7 +96,7 @@ def check_plain_text(given: Mapping[str, Any], is_secret: Callable[[str], bool],
         for path, text in _leaves(key, value):
             if not is_secret(f"{NAMESPACE}:{key}") or (text and lines.plain.get(path) == text):
                 yield (
-                    f"{path}: is in plain text, and must be encrypted; set it using the command "
+                    f"{path}: is in plain text, and must be encrypted; set it with "
                     f"`pulumi config set --secret --path '{NAMESPACE}:{path}' <value>`, with a new value if this one "
                     "was ever committed or deployed"
                 )

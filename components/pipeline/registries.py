@@ -44,7 +44,7 @@ class Registries(Model):
     @model_validator(mode="after")
     def _no_login_to_ecr(self) -> Self:
         if ecr := [host for host in self.logins if ".dkr.ecr." in host]:
-            raise ValueError(f"logins: {', '.join(ecr)} is ECR, which has no login of its own; use repositories")
+            raise ValueError(f"logins: {', '.join(ecr)} is ECR, which needs no login; list it under repositories")
         return self
 
 

@@ -80,17 +80,17 @@ class Source(Model):
     @model_validator(mode="after")
     def _of_one_type(self) -> Self:
         if self.tag is not None and self.type != "ecr":
-            raise ValueError("tag: only with type ecr, where an image is pushed")
+            raise ValueError("tag: only with type ecr, where images are pushed; remove it")
         if self.upload_of is not None and self.type != "s3":
-            raise ValueError("upload_of: only with type s3, where a source is uploaded")
+            raise ValueError("upload_of: only with type s3, where sources are uploaded; remove it")
         if self.upload_of is not None and (self.images or self.github or self.gitlab):
-            raise ValueError("images, github and gitlab: not with upload_of; whoever uploads is the other service's")
+            raise ValueError("images, github and gitlab: not with upload_of; set them at the service that is uploaded")
         if self.images and self.type != "s3":
-            raise ValueError("images: only with type s3; with ecr each image is pushed")
+            raise ValueError("images: only with type s3, because with ecr every image is pushed; remove it")
         if self.type == "promote" and self.promote_from is None:
-            raise ValueError("promote_from: is missing; type promote takes images of another stack only")
+            raise ValueError("promote_from: is missing; type promote needs the stack that images come from")
         if self.type == "promote" and (self.github or self.gitlab):
-            raise ValueError("github and gitlab: not with type promote; nobody uploads or pushes")
+            raise ValueError("github and gitlab: not with type promote, where nobody uploads or pushes; remove them")
         return self
 
     @property

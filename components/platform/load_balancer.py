@@ -30,7 +30,7 @@ class Redirect(Model):
     @model_validator(mode="after")
     def _leads_away(self) -> Self:
         if self.to == self.host:
-            raise ValueError(f"{self.host} would lead to itself for ever")
+            raise ValueError(f"{self.host} redirects to itself; name another host")
         return self
 
 

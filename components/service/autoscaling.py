@@ -119,10 +119,12 @@ class Tasks(Model):
             if most < least:
                 raise ValueError(f"schedule[{index}]: max {most} is less than min {least}")
             if least == 0 < most:
-                raise ValueError(f"schedule[{index}]: min 0 needs max 0: no measure starts the first task again")
+                raise ValueError(
+                    f"schedule[{index}]: min 0 needs max 0, because no measure would start the first task again"
+                )
         if self.sleeps and all(self.bounds(entry)[1] == 0 for entry in self.schedule):
             raise ValueError(
-                "schedule takes all tasks away, and no entry brings them back; add one without min and max"
+                "schedule: stops all tasks, and no entry starts them again; add an entry without min and max"
             )
         if self.scale is not None and self.max_count == self.min:
             raise ValueError("scale has no effect unless max is greater than min")

@@ -36,11 +36,11 @@ class Connection(Model):
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:
         if (self.security_group is None) == (self.service is None):
-            raise ValueError("is either {security_group: sg-…, port: …} or {service: …}")
+            raise ValueError("must be either {security_group: sg-…, port: …} or {service: …}")
         if self.security_group is not None and self.port is None:
-            raise ValueError("security_group needs port, where it is let in, such as 5432")
+            raise ValueError("security_group needs the port to connect to, such as port: 5432")
         if self.service is not None and self.port is not None:
-            raise ValueError("port is that of the service: take it away")
+            raise ValueError("port: not with service, whose own port is used; remove it")
         return self
 
 

@@ -69,7 +69,7 @@ class EnvironmentFile:
                 yield f"{where}: must be VARIABLE=VALUE, a comment that begins with #, or empty"
                 continue
             if value[:1] in ("'", '"'):
-                yield f"{where}: {name} begins with a quotation mark, which ECS makes a part of the value; take it away"
+                yield f"{where}: {name} begins with a quotation mark, which would be part of the value; remove it"
             if why := why_secret(name, value):
                 yield f"{where}: {name} {why}; make it one of `parameters`, with secret: true"
         names = self.variables

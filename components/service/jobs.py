@@ -59,9 +59,9 @@ class Job(Model):
     @model_validator(mode="after")
     def _by_schedule(self) -> Self:
         if self.retries and self.schedule is None:
-            raise ValueError("retries: only with schedule; a run by hand is never tried again")
+            raise ValueError("retries: only with schedule, because a run by hand is never retried; remove it")
         if "timezone" in self.model_fields_set and not (self.schedule or "").startswith("cron"):
-            raise ValueError("timezone: only with a schedule that is cron(…)")
+            raise ValueError("timezone: only with a schedule of the form cron(…); remove it")
         return self
 
 

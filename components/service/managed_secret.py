@@ -33,7 +33,7 @@ class ManagedSecret(Model):
     @model_validator(mode="after")
     def _one_version(self) -> Self:
         if self.stage is not None and self.version is not None:
-            raise ValueError("takes stage or version, not both")
+            raise ValueError("stage and version: use one of the two")
         return self
 
     @property

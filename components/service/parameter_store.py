@@ -37,9 +37,9 @@ class External(Model):
     @model_validator(mode="after")
     def _can_be_read(self) -> Self:
         if self.key is not None and not self.secret:
-            raise ValueError("key: what is encrypted is a secret; take secret: false away, or the key")
+            raise ValueError("key: encrypts a secret, and secret is false; remove one of the two")
         if self.name.startswith("/aws/"):
-            raise ValueError(f"name: {self.name} is AWS's own; copy its value into a parameter of this account")
+            raise ValueError(f"name: {self.name} is a parameter of AWS; copy its value into one of this account")
         return self
 
 
@@ -74,7 +74,7 @@ class Parameter(Model):
     def _one_origin(self) -> Self:
         kept = (self.value, self.external, self.secrets_manager)
         if sum(each is not None for each in kept) + self.secret != 1:
-            raise ValueError("takes exactly one of value, secret: true, external and secrets_manager")
+            raise ValueError("must have exactly one of value, secret: true, external and secrets_manager")
         return self
 
 

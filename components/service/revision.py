@@ -121,7 +121,7 @@ def replacement_refusal(stack: str, state: ServiceState, *, allowed: bool) -> st
     """
     if not allowed:
         return (
-            "that is refused unless the stack file says deploy.replace: true, beside the strategy; take it away again "
+            "that is refused unless the stack file says deploy.replace: true, beside the strategy; remove it again "
             "when it is done"
         )
     if state.in_flight:

@@ -38,13 +38,13 @@ class Route(Model):
     def _fits_a_rule(self) -> Self:
         if (values := 1 + len(self.paths)) > VALUES_OF_A_RULE:
             raise ValueError(
-                f"a listener rule takes {VALUES_OF_A_RULE} values, and the host and {len(self.paths)} paths are "
-                f"{values}; make two routes of them"
+                f"the host and {len(self.paths)} paths are {values} values, and a listener rule can have "
+                f"{VALUES_OF_A_RULE}; split the paths into two routes"
             )
         if (wildcards := sum(path.count("*") + path.count("?") for path in self.paths)) > WILDCARDS_OF_A_RULE:
             raise ValueError(
-                f"paths have {wildcards} wildcards, and a listener rule takes {WILDCARDS_OF_A_RULE}; make two routes "
-                "of them"
+                f"paths have {wildcards} wildcards, and a listener rule can have {WILDCARDS_OF_A_RULE}; split them "
+                "into two routes"
             )
         return self
 

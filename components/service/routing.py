@@ -67,12 +67,15 @@ def protocol_problem(protocol: Protocol, check: HealthCheck) -> str | None:
     if protocol == "grpc":
         if METHOD.fullmatch(check.path) is None:
             return (
-                f"health_check.path {check.path} is no method; with protocol grpc it is as /grpc.health.v1.Health/Check"
+                f"health_check.path {check.path} must be a method with protocol grpc, such as "
+                "/grpc.health.v1.Health/Check"
             )
         if check.matcher is not None and not of_grpc:
-            return f"health_check.matcher {check.matcher} is HTTP's; with protocol grpc codes are from 0 to 99"
+            return f"health_check.matcher {check.matcher} has codes of HTTP; with protocol grpc use gRPC's, 0 to 99"
     elif of_grpc:
-        return f"health_check.matcher {check.matcher} is gRPC's; with protocol {protocol} codes are from 200 to 499"
+        return (
+            f"health_check.matcher {check.matcher} has codes of gRPC; with protocol {protocol} use HTTP's, 200 to 499"
+        )
     return None
 
 
@@ -88,8 +91,8 @@ class Stickiness(Model):
 
 
 NOT_STICKY = (
-    "whose rule has two target groups: ELB takes a sticky one there only where the rule is sticky itself, and that one "
-    "would lead browsers to the tasks of before when they are gone"
+    "whose rule has two target groups: ELB would make the whole rule sticky, which sends browsers to old tasks after "
+    "they are gone"
 )
 """`InvalidConfigurationRequest: … You must enable group stickiness before enabling target stickiness`
 (kubernetes-sigs/aws-load-balancer-controller#2734); with it 503s until the cookie ends

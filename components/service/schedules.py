@@ -24,9 +24,9 @@ def _cron(text: str) -> str:
         try:
             cron = AwsCroniter(text.removeprefix("cron(").removesuffix(")"))
         except (AwsCroniterExpressionError, ValueError) as error:
-            raise ValueError(f"{text!r} is no schedule: {error}") from error
+            raise ValueError(f"{text!r} is not a schedule: {error}") from error
         if not _is_ever_due(cron):
-            raise ValueError(f"{text!r} is never due: no year has that day")
+            raise ValueError(f"{text!r} never comes: no year has that day")
     return text
 
 
@@ -40,7 +40,7 @@ def _is_ever_due(cron: AwsCroniter) -> bool:
 
 def _timezone(text: str) -> str:
     if text not in available_timezones() - NOT_IANA:
-        raise ValueError(f"{text!r} is no time zone of the IANA database, such as Asia/Tokyo or UTC")
+        raise ValueError(f"{text!r} is not a time zone; use a name of the IANA database, such as Asia/Tokyo or UTC")
     return text
 
 

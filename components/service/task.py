@@ -39,7 +39,7 @@ class Task(Model):
     def _a_folder_each(self) -> Self:
         paths = [volume.path for volume in self.volumes.values()]
         if twice := sorted({path for path in paths if paths.count(path) > 1}):
-            raise ValueError(f"volumes: {twice[0]} is the path of two")
+            raise ValueError(f"volumes: {twice[0]} is the path of two volumes; give each its own")
         return self
 
     @model_validator(mode="after")

@@ -119,7 +119,7 @@ class TaskTemplate:
         if gib is None:
             return self
         if STORAGE in self.document:
-            raise TemplateError(f"{self.path} has {STORAGE} itself; take one of the two away")
+            raise TemplateError(f"{self.path} has {STORAGE} itself; remove one of the two")
         return TaskTemplate(self.path, {**self.document, STORAGE: {"sizeInGiB": gib}})
 
     def with_environment_files(self) -> "TaskTemplate":
@@ -131,8 +131,8 @@ class TaskTemplate:
         for container in self._service_containers():
             if "environmentFiles" in container:
                 raise TemplateError(
-                    f"{self.path}: container {task_rules.name_of(container)} has environmentFiles itself; take one of "
-                    "the two away"
+                    f"{self.path}: container {task_rules.name_of(container)} has environmentFiles itself; remove one "
+                    "of the two"
                 )
         return self._with_service_containers(lambda each: {**each, "environmentFiles": "${environment_files}"})
 
@@ -153,7 +153,7 @@ class TaskTemplate:
             for point in task_rules.dicts(container.get("mountPoints"))
         }
         if both := sorted(volume.path for volume in volumes.values() if volume.path in mounted):
-            raise TemplateError(f"{self.path} mounts something at {both[0]} itself; take one of the two away")
+            raise TemplateError(f"{self.path} mounts something at {both[0]} itself; remove one of the two")
         points = [volume.mount_point(name) for name, volume in volumes.items()]
         mounting = self._with_service_containers(
             lambda each: {**each, "mountPoints": [*each.get("mountPoints", []), *points]}

@@ -184,20 +184,18 @@ class CodeDeployStrategy(Strategy):
     def _goes_together(self) -> Self:
         in_steps = self.percent is not None and self.interval is not None
         if self.shift == "all_at_once" and (self.percent is not None or self.interval is not None):
-            raise ValueError("percent and interval go with shift canary or linear")
+            raise ValueError("percent and interval: only with shift canary or linear")
         if self.shift != "all_at_once" and not in_steps:
             raise ValueError(f"shift {self.shift} needs percent and interval")
         if self.percent is not None and self.interval is not None and self.shift == "linear":
             minutes = (math.ceil(100 / self.percent) - 1) * self.interval
             if minutes > LONGEST_SHIFT:
                 raise ValueError(
-                    f"{self.percent} % every {self.interval} minutes take {minutes} minutes; CodeDeploy allows "
+                    f"{self.percent} % every {self.interval} minutes take {minutes} minutes, and CodeDeploy allows "
                     f"{LONGEST_SHIFT} between the first step and the last"
                 )
         if self.test_port in (80, 443):
-            raise ValueError(
-                f"test_port {self.test_port} is a port of production traffic; choose another, such as 8443"
-            )
+            raise ValueError(f"test_port {self.test_port} serves production traffic; use another port, such as 8443")
         return self
 
     def problems(self, *, routes: int, sessions: bool) -> Iterator[str]:
@@ -207,7 +205,7 @@ class CodeDeployStrategy(Strategy):
                 "traffic of one target group"
             )
         if sessions:
-            yield "exec is not with deploy.strategy codedeploy: ECS switches it on when it makes the service"
+            yield "exec: not with deploy.strategy codedeploy, because ECS turns it on only when it creates a service"
 
     @property
     def test_ports(self) -> Sequence[int]:

@@ -94,15 +94,13 @@ class NativeStrategy(Strategy):
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
         if self.test_port in (80, 443):
-            raise ValueError(
-                f"test_port {self.test_port} is a port of production traffic; choose another, such as 8443"
-            )
+            raise ValueError(f"test_port {self.test_port} serves production traffic; use another port, such as 8443")
         if self.pause is not None and self.test_port is None:
-            raise ValueError("pause needs test_port, where the new tasks are seen meanwhile, such as 8443")
+            raise ValueError("pause needs test_port, where you can try the new tasks meanwhile, such as 8443")
         if (minutes := self.release_minutes) > LONGEST:
             raise ValueError(
-                f"timeout, shift, bake and pause take {minutes} minutes together, and CodePipeline gives the "
-                f"deployment {LONGEST}; take less of one of them"
+                f"timeout, shift, bake and pause are {minutes} minutes together, and CodePipeline allows {LONGEST}; "
+                "shorten one of them"
             )
         return self
 

@@ -153,8 +153,8 @@ class Strategy(Model):
     def _alarms_are_the_service_s(cls, data: Any) -> Any:
         if isinstance(data, dict) and "alarms" in data:
             raise ValueError(
-                "alarms is a key of the service now, for every strategy, and all are on; take it away here, and write "
-                "what shall differ as alarms: {server_errors: 5, latency: 2, unhealthy_hosts: false}"
+                "alarms: is a key of the service now, not of deploy, and all alarms are on; remove it here, and write "
+                "what should differ there, as alarms: {server_errors: 5, latency: 2, unhealthy_hosts: false}"
             )
         return data
 

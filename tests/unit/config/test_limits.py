@@ -76,46 +76,45 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "networks": (
         {"services": routed(1), "cluster": {"allowed_cidrs": networks(30)}},
         {"services": routed(1), "cluster": {"allowed_cidrs": networks(31)}},
-        "cluster.allowed_cidrs: 31 networks of IPv4 on 2 ports are 62 rules of the load balancer's security group, "
-        "which takes 60; give fewer and larger ones, or have the quota raised and write it as "
-        "cluster.rules_of_a_security_group",
+        "cluster.allowed_cidrs: 31 networks of IPv4 on 2 ports need 62 rules of the load balancer's security group, "
+        "which can have 60; name fewer and larger ones, or have the quota raised and set "
+        "cluster.rules_of_a_security_group to it",
     ),
     "networks and test ports": (
         {"services": routed(2, deploy=BY_CODE_DEPLOY), "cluster": {"allowed_cidrs": networks(20)}},
         {"services": routed(2, deploy=BY_CODE_DEPLOY), "cluster": {"allowed_cidrs": networks(21)}},
-        "21 networks of IPv4 on 3 ports are 63 rules",
+        "21 networks of IPv4 on 3 ports need 63 rules",
     ),
     "networks of IPv6": (
         {"services": {}, "cluster": {"allowed_cidrs": [*networks(30), *networks(30, "2001:db8:{}::/48")]}},
         {"services": {}, "cluster": {"allowed_cidrs": networks(31, "2001:db8:{}::/48")}},
-        "31 networks of IPv6 on 2 ports are 62 rules",
+        "31 networks of IPv6 on 2 ports need 62 rules",
     ),
     "networks under a raised quota": (
         {"services": {}, "cluster": {"allowed_cidrs": networks(60), "rules_of_a_security_group": 120}},
         {"services": {}, "cluster": {"allowed_cidrs": networks(61), "rules_of_a_security_group": 120}},
-        "61 networks of IPv4 on 2 ports are 122 rules of the load balancer's security group, which takes 120",
+        "61 networks of IPv4 on 2 ports need 122 rules of the load balancer's security group, which can have 120",
     ),
     "certificates": (
         {"services": routed(1), "domain": zones(25)},
         {"services": routed(1), "domain": zones(26)},
-        "domain.more_zones: are 26 certificates of the listeners, and a load balancer takes 25 beside their own; move "
-        "zones to another stack",
+        "domain.more_zones: need 26 more certificates, and a load balancer can have 25; move zones to another stack",
     ),
     "certificates of test ports too": (
         {"services": routed(1, deploy=BY_CODE_DEPLOY), "domain": zones(12)},
         {"services": routed(1, deploy=BY_CODE_DEPLOY), "domain": zones(13)},
-        "domain.more_zones: are 26 certificates of the listeners",
+        "domain.more_zones: need 26 more certificates, and a load balancer can have 25; move zones to another stack",
     ),
     "target groups": (
         {"services": routed(100)},
         {"services": routed(101)},
-        "services: their routes need 101 target groups, and a load balancer takes 100, two for a route whose "
-        "traffic shifts; move services to another stack",
+        "services: their routes need 101 target groups, two for each whose traffic shifts, and a load balancer "
+        "can have 100; move services to another stack",
     ),
     "rules of routes and redirects": (
         {"services": routed(98), "domain": {"zone": "example.com", "redirects": redirected(2)}},
         {"services": routed(98), "domain": {"zone": "example.com", "redirects": redirected(3)}},
-        "domain.redirects: with the routes they may need 101 rules, and a load balancer takes 100",
+        "domain.redirects: with the routes they may need 101 rules, and a load balancer can have 100",
     ),
     "target groups of CodeDeploy's": (
         {"services": routed(50, deploy=BY_CODE_DEPLOY)},
@@ -125,47 +124,47 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a command": (
         one(migrate={"command": ["x" * 2090]}),
         one(migrate={"command": ["x" * 2091]}),
-        "services.app.migrate.command: has 2097 characters as JSON in JSON, and the variables of the pipeline's "
-        "function take 2096 of them; put it into a script of the image",
+        "services.app.migrate.command: has 2097 characters as JSON within JSON, and the pipeline's function "
+        "accepts 2096; put the command into a script in the image",
     ),
     "a command with quotes": (
         one(migrate={"command": ['"' * 522]}),
         one(migrate={"command": ['"' * 523]}),
-        "services.app.migrate.command: has 2098 characters as JSON in JSON",
+        "services.app.migrate.command: has 2098 characters as JSON within JSON",
     ),
     "jobs": (
         one(jobs=jobs(26)),
         one(jobs=jobs(27)),
-        "services.app.jobs: are 2134 characters as JSON in JSON, and the variables of the function that runs them take "
-        "2096 of them; put long commands into scripts of the image",
+        "services.app.jobs: have 2134 characters as JSON within JSON, and the function that runs them accepts 2096; put "
+        "long commands into scripts in the image",
     ),
     "permissions": (
         one(permissions=permissions(8, 1061)),
         one(permissions=permissions(8, 1062)),
-        "services.app.permissions: are 9246 characters of a policy, with the file systems that are mounted, and IAM "
-        "takes 9240 of a role's; write them shorter, by a wildcard with its reason",
+        "services.app.permissions: with those for mounted file systems they have 9246 characters as a policy, and IAM "
+        "accepts 9240; shorten them with a wildcard, which needs a reason",
     ),
     "external parameters": (
         one(parameters=external(114)),
         one(parameters=external(115)),
-        "services.app: what is read for its tasks, external parameters, secrets of Secrets Manager, files of S3 and "
-        "images of other repositories, is 9088 characters of the execution role's policy, and IAM takes 9040 of them; "
-        "put several values into one secret, which is read by its json_key, or have parameters of the service's own",
+        "services.app: the execution role's policy would have 9088 characters, and IAM accepts 9040: it names each external "
+        "parameter, secret of Secrets Manager, file in S3 and image of another repository that its tasks read; put several "
+        "values into one secret and read each by its json_key, or use parameters of the service's own",
     ),
     "encrypted external parameters": (
         one(parameters=external(55, key=KEY)),
         one(parameters=external(56, key=KEY)),
-        "is 9086 characters of the execution role's policy, and IAM takes 9040 of them",
+        "the execution role's policy would have 9086 characters, and IAM accepts 9040",
     ),
     "secrets of Secrets Manager": (
         one(parameters=secrets(114)),
         one(parameters=secrets(115)),
-        "is 9060 characters of the execution role's policy, and IAM takes 9040 of them",
+        "the execution role's policy would have 9060 characters, and IAM accepts 9040",
     ),
     "parameters of the build": (
         one(parameters={f"PARAMETER_{number:02}": PARAMETER for number in range(45)}),
         one(parameters={f"PARAMETER_{number:02}": PARAMETER for number in range(55)}),
-        "services.app.parameters: those that the build reads are",
+        "services.app.parameters: those that the build reads need 5665 characters",
     ),
 }
 
@@ -182,18 +181,17 @@ def test_what_a_template_names_counts_too() -> None:
     files = [f"arn:aws:s3:::settings/{'f' * 900}{number}.env" for number in range(10)]
     assert problems(reads={"app": Reads(files=files[:9])}, **one()) == []
     (problem,) = problems(reads={"app": Reads(files=files)}, **one())
-    assert problem.startswith("services.app: what is read for its tasks")
+    assert problem.startswith("services.app: the execution role's policy would have ")
     mounts = [Mount("fs-0123456789abcdef0", f"fsap-{number:017}", True) for number in range(30)]
     assert problems(reads={"app": Reads(mounts=mounts[:20])}, **one()) == []
     (problem,) = problems(reads={"app": Reads(mounts=mounts)}, **one())
-    assert problem.startswith("services.app.permissions: are ")
+    assert problem.startswith("services.app.permissions: with those for mounted file systems they have ")
 
 
 def test_names_of_the_build_s_parameters() -> None:
     many = {f"P{number:0127}": PARAMETER for number in range(32)}
     assert any(
-        "names of the 32 that the build reads have 4127 characters" in found
-        for found in problems(**one(parameters=many))
+        "the 32 names that the build reads have 4127 characters" in found for found in problems(**one(parameters=many))
     )
 
 
@@ -202,7 +200,7 @@ def test_a_buildspec(tmp_path: Path) -> None:
     assert problems(services={}, buildspecs=tmp_path) == []
     (tmp_path / "long.yaml").write_text("x" * (BUILDSPEC + 1))
     (problem,) = problems(services={}, buildspecs=tmp_path)
-    assert problem.endswith("long.yaml has 25601 characters, and CodeBuild takes 25600 of a buildspec; move a part of it "
+    assert problem.endswith("long.yaml has 25601 characters, and CodeBuild accepts 25600; move a part of it "
                             "into the build's image")  # fmt: skip
 
 

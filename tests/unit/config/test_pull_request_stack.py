@@ -130,10 +130,10 @@ SERVICE = json.loads(stack_config("pr")["fargate-delivery:services"])["chuoi"]
     ("stack", "changes", "words"),
     [
         ("pr", {}, "review: is of a stack named pr-<number>, such as pr-12, and this one is pr"),
-        ("pr-7", {"network": {"nat": "none"}}, "network: is that of stack dev; take it away"),
+        ("pr-7", {"network": {"nat": "none"}}, "network: a review uses that of stack dev; remove it"),
         ("pr-7", {"domain": {"zone": "dev.example.com", "redirects": [{"host": "dev.example.com", "to": "www.dev.example.com", "priority": 1}]}}, "domain.redirects: not in a review"),
-        ("pr-7", {"protect": True}, "protect: must be false; a review is taken down by itself"),
-        ("pr-7", {"services": {"chuoi": {**SERVICE, "routes": [{"host": "chuoi-${number}.dev.example.com", "priority": 100}]}}}, "services.chuoi.routes[0].priority: 100 is more than 99"),
+        ("pr-7", {"protect": True}, "protect: must be false, because a review is deleted automatically"),
+        ("pr-7", {"services": {"chuoi": {**SERVICE, "routes": [{"host": "chuoi-${number}.dev.example.com", "priority": 100}]}}}, "services.chuoi.routes[0].priority: 100 is too high; a review may use up to 99"),
         ("pr-7", {"services": {"chuoi": {**SERVICE, "routes": [{"host": "chuoi.dev.example.com", "priority": 1}]}}}, "services.chuoi.routes[0].host: 'chuoi.dev.example.com' must contain ${number}"),
         ("pr-7", {"services": {"chuoi": {**SERVICE, "deploy": {"strategy": "codedeploy", "test_port": 8443}}}}, "services.chuoi.deploy.test_port: not in a review"),
         ("pr-7", {"review": {"of": "dev", "days": 0}}, "review.days: 0 is not allowed"),
@@ -147,7 +147,7 @@ def test_mistakes(deploy: Deploy, asked: list[str], stack: str, changes: dict[st
 
 
 def test_a_pull_request_s_stack_needs_its_file(deploy: Deploy) -> None:
-    with pytest.raises(pulumi.RunError, match="review: is missing; stack pr-7 is a pull request's, by its name"):
+    with pytest.raises(pulumi.RunError, match="review: is missing; by its name, stack pr-7 is a pull request's"):
         deploy(
             lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
             stack="pr-7",

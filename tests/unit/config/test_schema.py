@@ -126,22 +126,22 @@ OF_NUMBERS = (
     "deploy.timeout",
 )
 OF_THE_WHOLE = (
-    "is taken by another route", "another route has", "or one label", "is the name of", "must not end in -codedeploy",
-    "is no stack for them", "is no name for a service", "0db8::/32' twice", "is empty, which deletes", "is true, and there are services", "has 4097 bytes",
+    "is taken by another route", "another route has", "or one label", "as another alarm is", "must not end in -codedeploy",
+    "their AWS names cannot begin", "must not begin with sg-", "0db8::/32' twice", "is empty, so an up deletes", "is true, but there are services", "has 4097 bytes",
     "there is no such template", "is not used", "uses ${port}", "task_templates/", "10.0.5.7",
-    "would lead to itself", "is taken by another route or redirect", "is another redirect's", "is redirected itself",
-    "is no other service of the stack", "is there twice", "is not in example.",
-    "is not set; set it using", "is for nothing, because", "paths have", "a certificate is made for 64 at most", "needs cluster.insights",
-    "differ in case only", "times; once is enough", "there is no service", "is the service itself", "so it listens nowhere",
-    "is written by two roles", "two or more public_subnet_ids for the load balancer", "exists, so its VPC does",
+    "redirects to itself", "is taken by another route or redirect", "is in another redirect", "is redirected itself",
+    "is not another service of this stack", "appears twice", "does not contain ",
+    "is not set; set it with", "is not used, because", "paths have", "ACM creates certificates for 64 at most", "needs cluster.insights",
+    "differ only in case", "times; keep one", "there is no service", "is the service itself", "so nothing can connect to it",
+    "has two different roles", "two or more public_subnet_ids for the load balancer", "exists already, so name its VPC",
 )  # fmt: skip
 """What JSON Schema has no words for: numbers that are compared, and services and keys that are."""
 OF_ANOTHER_FILE = (
     "services.chuoi.task.cpu: is missing", ".for: is missing", "task.template: is missing", "command: is missing",
-    "services.chuoi.task: is empty", "latency: is empty", "routes need task.port", "there are no routes",
-    "is asked by the load balancer", "there are 0", "needs percent and interval", "only with strategy ", "only with type ecr",
-    "or AWS's", "is no method; with protocol", "is gRPC's; with protocol", "is HTTP's; with protocol",
-    "exactly one of value, secret: true, external and secrets_manager", "is measured at one target group", "there are others or none",
+    "services.chuoi.task: is empty", "latency: is empty", "routes need task.port", "only with routes",
+    "there are 0", "needs percent and interval", "only with strategy ", "only with type ecr",
+    "or AWS may set it", "must be a method with protocol", "has codes of",
+    "exactly one of value, secret: true, external and secrets_manager", "needs exactly one target group",
 )  # fmt: skip
 """What another part of the service may say, in this file or in `Pulumi.yaml`."""
 SEEN = [

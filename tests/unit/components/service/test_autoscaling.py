@@ -129,11 +129,11 @@ def test_without_a_schedule_to_0_nothing_wakes(deploy: Deploy) -> None:
 @pytest.mark.parametrize(
     ("schedule", "words"),
     [
-        ([{"at": "cron(0 22 * * ? *)", "min": 0}], "schedule takes all tasks away, and no entry brings them back"),
+        ([{"at": "cron(0 22 * * ? *)", "min": 0}], "schedule: stops all tasks, and no entry starts them again"),
         ([{"at": "cron(0 22 * * ? *)", "min": 0, "max": 2}], "schedule[0]: min 0 needs max 0"),
         ([{"at": "cron(0 22 * * ? *)", "min": 9}], "schedule[0]: max 8 is less than min 9"),
         ([{"at": "rate(1 day)", "min": 4}], "String should match pattern"),
-        ([{"at": "cron(0 25 * * ? *)", "min": 4}], "is no schedule: Invalid hour value"),
+        ([{"at": "cron(0 25 * * ? *)", "min": 4}], "is not a schedule: Invalid hour value"),
     ],
 )
 def test_schedules_that_are_none(schedule: list[dict[str, Any]], words: str) -> None:

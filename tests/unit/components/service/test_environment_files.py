@@ -25,7 +25,7 @@ TEXT = "# of the shop\nREGION=eu\n\nNAME=the best  shop = ours\nEMPTY=\n"
         ("export A=1", ["a.env, line 1: must be VARIABLE=VALUE, a comment that begins with #, or empty"]),
         ("1A=1", ["a.env, line 1: must be VARIABLE=VALUE, a comment that begins with #, or empty"]),
         (" # indented", ["a.env, line 1: must be VARIABLE=VALUE, a comment that begins with #, or empty"]),
-        ("A='1'", ["a.env, line 1: A begins with a quotation mark, which ECS makes a part of the value; take it away"]),
+        ("A='1'", ["a.env, line 1: A begins with a quotation mark, which would be part of the value; remove it"]),
         ("A=1\nB=2\nA=3", ["a.env: A is there twice"]),
         ("PASSWORD_LENGTH=8\nTOKEN_SECONDS=60\nDB_PASSWORD=\nURL=https://example.com/@me:x", []),
     ],

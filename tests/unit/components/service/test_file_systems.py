@@ -98,7 +98,7 @@ def test_a_template_keeps_what_it_has_itself() -> None:
     ("volumes", "words"),
     [
         ({"own": volume("/files")}, "has a volume own itself; give one of the two another name"),
-        ({"files": volume("/own")}, "mounts something at /own itself; take one of the two away"),
+        ({"files": volume("/own")}, "mounts something at /own itself; remove one of the two"),
     ],
 )
 def test_what_the_template_has_already_is_refused(volumes: dict[str, FileSystem], words: str) -> None:

@@ -178,11 +178,14 @@ def test_schedules(given: str) -> None:
     [
         ({"schedule": "0 3 * * *"}, "String should match pattern"),
         ({"schedule": "cron(0 3 * * *)"}, "String should match pattern"),
-        ({"schedule": "cron(0 3 * * * *)"}, "'cron(0 3 * * * *)' is no schedule: Invalid combination of day-of-month"),
-        ({"schedule": "cron(0 24 * * ? *)"}, "'cron(0 24 * * ? *)' is no schedule: Invalid hour value '24'."),
+        (
+            {"schedule": "cron(0 3 * * * *)"},
+            "'cron(0 3 * * * *)' is not a schedule: Invalid combination of day-of-month",
+        ),
+        ({"schedule": "cron(0 24 * * ? *)"}, "'cron(0 24 * * ? *)' is not a schedule: Invalid hour value '24'."),
         ({"schedule": "rate(0 minutes)"}, "String should match pattern"),
         ({"schedule": "at(2026-03-01T00:00:00)"}, "String should match pattern"),
-        ({"timezone": "Mars"}, "'Mars' is no time zone of the IANA database, such as Asia/Tokyo or UTC"),
+        ({"timezone": "Mars"}, "'Mars' is not a time zone; use a name of the IANA database, such as Asia/Tokyo or UTC"),
         ({"timeout": 0}, "greater than or equal to 1"),
         ({"retries": 6}, "less than or equal to 5"),
         ({"command": []}, "at least 1 item"),
@@ -199,8 +202,8 @@ def test_what_is_no_job(given: dict[str, Any], words: str) -> None:
     ("given", "words"),
     [
         ({"retries": 1}, "retries: only with schedule"),
-        ({"timezone": "Asia/Tokyo"}, "timezone: only with a schedule that is cron"),
-        ({"timezone": "Asia/Tokyo", "schedule": "rate(5 minutes)"}, "timezone: only with a schedule that is cron"),
+        ({"timezone": "Asia/Tokyo"}, "timezone: only with a schedule of the form cron"),
+        ({"timezone": "Asia/Tokyo", "schedule": "rate(5 minutes)"}, "timezone: only with a schedule of the form cron"),
     ],
 )
 def test_a_key_without_effect_is_refused(given: dict[str, Any], words: str) -> None:

@@ -208,7 +208,7 @@ SHIFTED = replace(
         (
             SHIFTED,
             False,
-            "refused unless the stack file says deploy.replace: true, beside the strategy; take it away again when it is done",
+            "refused unless the stack file says deploy.replace: true, beside the strategy; remove it again when it is done",
         ),
         (replace(SHIFTED, execution="e"), True, "pipeline execution e is in flight"),
         (SHIFTED, True, "`delivery redeploy web --stack dev`, then run this again"),

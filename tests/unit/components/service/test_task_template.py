@@ -37,7 +37,7 @@ def test_storage_that_the_stack_file_asks_for() -> None:
     assert sized.document == {**WEB.document, "ephemeralStorage": {"sizeInGiB": 50}}
     assert sized.problems(PROVIDED) == []
     assert "ephemeralStorage" not in WEB.document
-    with pytest.raises(TemplateError, match=r"^task_templates/web\.json has ephemeralStorage itself; take one of"):
+    with pytest.raises(TemplateError, match=r"^task_templates/web\.json has ephemeralStorage itself; remove one of"):
         sized.with_storage(50)
 
 
