@@ -147,13 +147,18 @@ def _target(history: History, current: Images, service: str, number: int | None)
 
 
 def _standing(history: History) -> list[Release]:
-    """The releases that no later one has gone back behind, the newest first: what is between a release and one that
-    repeats it was left for the older one, so that a rollback after a rollback goes further back.
+    """The releases that no later one has gone back behind, the newest first, so that a rollback after a rollback goes
+    further back.
+
+    One that repeats an earlier one has gone back to the last that stands of its image, whichever source that had.
     """
-    standing: list[Release] = []
+    standing, seen = list[Release](), list[Release]()
     for release in reversed(history.releases):
-        first = next((place for place, each in enumerate(standing) if release.repeats(each)), len(standing))
-        standing = [*standing[:first], release]
+        if any(map(release.repeats, seen)):
+            same = [place for place, each in enumerate(standing) if each.image_digest == release.image_digest]
+            standing = standing[: same[-1]] if same else standing
+        standing.append(release)
+        seen.append(release)
     return standing[::-1]
 
 

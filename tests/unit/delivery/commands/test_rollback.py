@@ -17,15 +17,15 @@ from releases.errors import DeliveryError
 A, B, C = digest("a"), digest("b"), digest("c")
 
 
-def account(*released: str, uploads: bool = False) -> FakeAws:
+def account(*released: str, sources: str = "") -> FakeAws:
     """Releases of these images, each under a revision of its own; the last one runs and is live.
 
-    A rollback has brought an image back, unless each is of an upload of its own.
+    Each has the source of the digit in its place; without them an image that comes again is of a rollback.
     """
     aws = FakeAws()
     aws.record("none")
     for number, image in enumerate(released, 1):
-        source = f"source-{number if uploads else released.index(image) + 1}"
+        source = f"source-{sources[number - 1] if sources else released.index(image) + 1}"
         aws.release(number, image, aws.revision(number, f"@{image}"), source_version=source)
         aws.image(image, f"release-{number}", *(["live"] if number == len(released) else []))
     aws.service(list(aws.definitions)[-1], released[-1])
@@ -53,13 +53,16 @@ def test_the_target(released: tuple[str, ...], number: int | None, expected: int
 
 @pytest.mark.parametrize(("released", "expected"), [((A, B, C, B), 3), ((A, B, A), 2), ((A, B, C, C), 2)])
 def test_an_upload_that_builds_an_image_again_is_no_rollback(released: tuple[str, ...], expected: int) -> None:
-    assert plan(account(*released, uploads=True).session(), STACK, "web", None).target.release == expected
+    assert plan(account(*released, sources="1234").session(), STACK, "web", None).target.release == expected
 
 
 def test_a_rollback_to_an_image_that_was_uploaded_twice_leaves_what_came_before_it() -> None:
-    aws = account(A, B, A, C, A, uploads=True)
-    aws.release(5, A, aws.revision(5, f"@{A}"), source_version="source-3")
-    assert plan(aws.session(), STACK, "web", None).target.release == 2
+    assert plan(account(A, B, A, C, A, sources="12343").session(), STACK, "web", None).target.release == 2
+
+
+def test_rollbacks_go_further_back_past_an_image_that_was_uploaded_twice() -> None:
+    """Package gives what a rollback brings back the source of the newest release of its image."""
+    assert plan(account(C, A, B, A, B, A, sources="123434").session(), STACK, "web", None).target.release == 1
 
 
 def unreleased() -> FakeAws:
