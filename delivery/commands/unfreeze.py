@@ -6,10 +6,12 @@ import boto3
 import click
 
 from delivery.command_line import optional_service_argument, stack_option, with_session
-from delivery.executions.freeze import held, unfreeze
+from delivery.executions.freeze import held, missing, unfreeze
 from delivery.output.confirmation import agreed, yes_option
 from releases.ecs import list_services
 from releases.errors import PROGRAM
+from releases.names import aws_name
+from releases.pipeline import Pipeline
 
 
 @click.command("unfreeze")
@@ -26,6 +28,8 @@ def command(session: boto3.Session, service: str | None, stack: str, yes: bool) 
     Example: delivery unfreeze chuoi --stack prd
     """
     services = [service] if service is not None else list_services(session, stack)
+    if service is not None and not Pipeline(session, aws_name(stack, service)).exists:
+        raise missing(stack, service)
     look = partial(held, session, stack, services)
     kept = look()
     if not kept.waiting:

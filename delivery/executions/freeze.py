@@ -62,7 +62,7 @@ def freeze(session: boto3.Session, stack: str, services: Sequence[str], reason: 
         try:
             codepipeline.disable_stage_transition(**_transition(stack, service), reason=kept)
         except codepipeline.exceptions.PipelineNotFoundException:
-            raise _missing(stack, service) from None
+            raise missing(stack, service) from None
 
 
 @dataclass(frozen=True)
@@ -115,5 +115,6 @@ def _transition(stack: str, service: str) -> dict[str, str]:
     return {"pipelineName": aws_name(stack, service), "stageName": DEPLOY_STAGE, "transitionType": "Inbound"}
 
 
-def _missing(stack: str, service: str) -> DeliveryError:
+def missing(stack: str, service: str) -> DeliveryError:
+    """That a service has no pipeline."""
     return DeliveryError(f"there is no pipeline {aws_name(stack, service)}; check --stack and the service's name")

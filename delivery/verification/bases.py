@@ -38,7 +38,7 @@ def bases(subject: Subject) -> Iterator[Problem]:
     for image in named:
         host = image.partition("/")[0]
         if not (ECR.match(image) or host in registries.PUBLIC or host in _logins(subject)):
-            none = f"{host} is no registry of everybody's, and none of `build.registries.logins`"
+            none = f"{host} is neither a public registry that `verify` knows nor one of `build.registries.logins`"
             yield Note(f"the base image {image} is not looked at: {none}", "")
             continue
         try:

@@ -130,6 +130,9 @@ def test_without_a_pipeline(run: Any, aws: Answers) -> None:
     message = "error: there is no pipeline dev-web; check --stack and the service's name\n"
     assert (done.exit_code, done.output) == (1, message)
     assert run("freeze", "web").exit_code == 2
+    aws.answers["GetPipelineState"] = aws.answers["GetPipeline"] = RefusedError("PipelineNotFoundException")
+    undone = run("unfreeze", "web")
+    assert (undone.exit_code, undone.output) == (1, message)
 
 
 @pytest.mark.parametrize(

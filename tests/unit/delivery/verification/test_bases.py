@@ -113,8 +113,8 @@ def test_no_request_goes_to_a_host_that_only_the_image_names(
     (found,) = account.found()
     assert isinstance(found, Note)
     assert found.what == (
-        f"the base image {host}/a/b:1 is not looked at: {host} is no registry of everybody's, and none of "
-        "`build.registries.logins`"
+        f"the base image {host}/a/b:1 is not looked at: {host} is neither a public registry that `verify` knows nor one "
+        "of `build.registries.logins`"
     )
     assert account.asked == []
 
