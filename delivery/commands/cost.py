@@ -4,7 +4,7 @@ import boto3
 import click
 
 from delivery.command_line import json_option, optional_service_argument, print_json, stack_option, with_session
-from delivery.updates.monthly import Costs, costs
+from delivery.services.monthly import Costs, costs
 from releases.ecs import list_services
 from releases.errors import DeliveryError
 from releases.service_state import read_state

@@ -13,7 +13,7 @@ from releases.pipeline import WITHOUT_SUCCESS, Pipeline
 from releases.record import UNKNOWN
 
 MOST = 20
-"""So many are looked at: each costs two calls, and a build's log."""
+"""So many are looked at: each costs two calls, and a build's log or what a health check asked for."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from verified import Answers, arn, released
 from delivery.__main__ import main
 from delivery.command_line import Connection
 from delivery.pull_request import cost
-from delivery.updates.monthly import alarm_inputs, tasks
+from delivery.services.monthly import alarm_inputs, tasks
 
 PRICES = cost.Prices(
     "eu-west-1",
@@ -62,7 +62,7 @@ def aws() -> Answers:
 def run(aws: Answers, monkeypatch: pytest.MonkeyPatch) -> Any:
     session = aws.session()
     monkeypatch.setattr(Connection, "session", property(lambda self: session))
-    monkeypatch.setattr("delivery.updates.monthly.prices", lambda region: PRICES if region == "eu-west-1" else None)
+    monkeypatch.setattr("delivery.services.monthly.prices", lambda region: PRICES if region == "eu-west-1" else None)
     return lambda *arguments: CliRunner().invoke(main, ["cost", "--stack", "dev", *arguments])
 
 
@@ -96,7 +96,7 @@ def test_the_document(run: Any) -> None:
 
 def test_a_region_without_prices_and_a_service_that_there_is_not(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("wbe").output == "error: there is no service wbe in stack dev; there are: web\n"
-    monkeypatch.setattr("delivery.updates.monthly.prices", lambda region: None)
+    monkeypatch.setattr("delivery.services.monthly.prices", lambda region: None)
     message = "error: there are no prices for eu-west-1; add them to delivery/pull_request/prices.json\n"
     assert run().output == message
 
