@@ -204,8 +204,9 @@ def test_after_a_failure_what_ecs_deploys_is_followed_to_its_end(
     ids=["of another writer, as it has failed before", "nor has a migration deployed", "somebody is asked", "another release"],
 )  # fmt: skip
 def test_what_else_is_in_flight_after_a_failure_is_not_followed(
-    aws: Aws, actions: list[dict[str, Any]], change: Callable[[Aws], None]
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, actions: list[dict[str, Any]], change: Callable[[Aws], None]
 ) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: pytest.fail("it is followed"))
     execution = aws.executing("Failed", *actions)
     change(aws)
     said: list[str] = []
