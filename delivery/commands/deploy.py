@@ -98,7 +98,7 @@ def command(
         although_frozen=although_frozen,
     )
     chosen = agreed(look, "Release it?", yes=yes)
-    here = Following(session, stack, service, click.echo)
+    here = Following(break_glass.without_pipeline(session), stack, service, click.echo)
     ends = f"`{PROGRAM} repair {service} --stack {stack}` ends the release then."
     with here.until_interrupted("What ECS deploys", [ends]):
         break_glass.run(session, chosen, here.log)

@@ -227,7 +227,7 @@ def read_without_pipeline(session: boto3.Session, stack: str, service: str, log_
         if not _is_down(error):
             raise
         log_progress(f"CodePipeline does not say what it is at, so nothing is known of its Deploy stage: {error}")
-        return read_state(_without_pipeline(session), stack, service)
+        return read_state(without_pipeline(session), stack, service)
 
 
 def _is_down(error: ClientError | BotoCoreError) -> bool:
@@ -238,7 +238,7 @@ def _is_down(error: ClientError | BotoCoreError) -> bool:
     return "codepipeline" in str(error)
 
 
-def _without_pipeline(session: boto3.Session) -> boto3.Session:
+def without_pipeline(session: boto3.Session) -> boto3.Session:
     """A session to which CodePipeline has no pipelines."""
     client, without = session.client, copy.copy(session)
     without.client = lambda name, *more, **options: (

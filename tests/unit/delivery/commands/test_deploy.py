@@ -201,6 +201,14 @@ def test_codepipeline_that_does_not_answer_is_no_obstacle(aws: Answers, run: Any
     assert steps.names[-1] == "release"
 
 
+def test_a_step_that_fails_while_codepipeline_does_not_answer_ends_as_any_other(
+    aws: Answers, run: Any, steps: Steps
+) -> None:
+    aws.answers["GetPipelineState"] = down
+    steps.fails = "deploy"
+    assert run(*GLASS).stderr.splitlines()[:2] == ["error: Deploy has failed: it went back", "release-1 still serves."]
+
+
 def ecs_down(given: Json) -> Json:
     raise EndpointConnectionError(endpoint_url="https://ecs.eu-west-1.amazonaws.com/")
 
