@@ -12,7 +12,7 @@ END = {"pause": "and then it goes back", "bake": "and then the old tasks go", "s
 
 
 def task_words(listed: Sequence[Deployment], desired: int = 0) -> str:
-    """How many tasks of the primary deployment run, and how many of those before.
+    """How many tasks of the primary deployment run, and how many old ones, of the deployments before it.
 
     Args:
         listed: a service's deployments, the primary one first.
@@ -21,7 +21,7 @@ def task_words(listed: Sequence[Deployment], desired: int = 0) -> str:
     primary, *others = listed
     failed = f", {primary.failed} failed" if primary.failed else ""
     before = sum(other.tasks for other in others)
-    old = f"; {before} of before" if before else ""
+    old = f"; {before} old" if before else ""
     return f"{primary.running} of {max(primary.wanted, desired)} tasks run{failed}{old}"
 
 

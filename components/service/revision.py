@@ -81,8 +81,8 @@ def waiting(stack: str, state: ServiceState | None, fingerprint: str, *, to_the_
     ):
         return None
     return (
-        f"{state.service}: what is declared is not for good what runs, because {state.in_flight} is in flight; "
-        f"{state.how_to_wait(stack)}, then run this again"
+        f"{state.service}: what is declared does not run yet or may still be rolled back, because "
+        f"{state.in_flight} is in flight; {state.how_to_wait(stack)}, then run this again"
     )
 
 

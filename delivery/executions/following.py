@@ -292,6 +292,7 @@ def after_failure(
         ecs = session.client("ecs")
         task = stopped_tasks.last_failed(ecs, state.cluster, state.name, migration_family(name), began)
         if task is not None:
+            which = "--delivery" if build else f"--task {task['taskArn'].rpartition('/')[2][:8]}"
             yield f"Its last task stopped: {stopped_tasks.why(task)}"
             yield from filter(None, [asked(session, state.cluster, state.name, began)])
             yield from (f"  | {line}" for line in stopped_tasks.log_end(session, task)[-LINES:])

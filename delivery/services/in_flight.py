@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from delivery.output.durations import since
+from delivery.output.durations import since, span
 from delivery.output.who import who
 from releases.deployment_progress import shift_words, task_words
 from releases.errors import PROGRAM
@@ -67,5 +67,5 @@ def _waits(state: ServiceState, stack: str, now: datetime) -> Iterator[str]:
     for closed in state.pipeline.closed:
         by = f" by {who(closed.by)}" if closed.by else ""
         opens = f"; `{PROGRAM} unfreeze {target}` opens it" if closed.stage == DEPLOY_STAGE else ""
-        how_long = f"closed {since(closed.since, now)}".rstrip()
-        yield f"no release enters {closed.stage}, {how_long}{by}: {closed.reason}{opens}"
+        ago = f" {span((now - closed.since).total_seconds())} ago" if closed.since else ""
+        yield f"no release enters {closed.stage}, closed{ago}{by}: {closed.reason}{opens}"

@@ -63,7 +63,7 @@ def test_an_edit_while_a_release_is_in_deploy_is_left_alone(
     said = failed(local.run("up"))
     assert f"hello: pipeline execution {execution} is in flight; its task definition is left alone in this run" in said
     assert (
-        f"hello: what is declared is not for good what runs, because pipeline execution {execution} is in flight; wait "
+        f"hello: what is declared does not run yet or may still be rolled back, because pipeline execution {execution} is in flight; wait "
         f"until execution {execution} is over, as `sandbox status hello --stack local --watch` shows, then run this again"
     ) in said
     assert local.status("hello")["task_definition"] == before["task_definition"]

@@ -134,7 +134,7 @@ def test_an_edit_taken_back_and_cut_off_within_a_release_is_not_called_done(worl
     execution = world.start(WORKER)
     assert held_tasks[1].wait(lambda: not world.see.runs_still(WORKER, execution))
     assert template(world, WORKER) == before
-    with pytest.raises(EngineError, match=f"{WORKER}: what is declared is not for good what runs"):
+    with pytest.raises(EngineError, match=f"{WORKER}: what is declared does not run yet or may still be rolled back"):
         world.engine.run("up")
     for held in held_tasks:
         held.release()
@@ -175,7 +175,8 @@ def test_an_edit_cut_off_and_not_proven_yet_is_not_called_done(world: World) -> 
     assert held_up.wait(run.over)
     kill(world, run, held_up, abort=False)
     with pytest.raises(
-        EngineError, match=f"{WEB}: what is declared is not for good what runs, because deployment ecs-svc/"
+        EngineError,
+        match=f"{WEB}: what is declared does not run yet or may still be rolled back, because deployment ecs-svc/",
     ):
         world.engine.run("up")
     held_task.release()

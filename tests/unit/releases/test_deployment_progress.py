@@ -20,7 +20,7 @@ def deployment(running: int, wanted: int, failed: int = 0) -> Deployment:
     [
         ([deployment(1, 2)], 0, "1 of 2 tasks run"),
         ([deployment(0, 0)], 3, "0 of 3 tasks run"),
-        ([deployment(1, 2, 4), deployment(1, 1), deployment(2, 2)], 0, "1 of 2 tasks run, 4 failed; 3 of before"),
+        ([deployment(1, 2, 4), deployment(1, 1), deployment(2, 2)], 0, "1 of 2 tasks run, 4 failed; 3 old"),
         ([deployment(2, 2), deployment(0, 0)], 2, "2 of 2 tasks run"),
     ],
 )

@@ -151,7 +151,7 @@ def failure(aws: Deploying) -> str:
 
 
 OF_MINE = "web: deployment ecs-svc/mine of dev-web:2:"
-PROGRESS = f"{OF_MINE} 1 of 2 tasks run; 2 of before"
+PROGRESS = f"{OF_MINE} 1 of 2 tasks run; 2 old"
 FOLLOWED = {
     "at once": ([answer(DONE)], [], []),
     "after a while": ([answer(START, GONE), answer(START, GONE), answer(DONE)], [PROGRESS, PROGRESS], [0.5, 0.75]),
@@ -162,7 +162,7 @@ FOLLOWED = {
     ),
     "when the old tasks have gone": (
         [answer(DONE, GONE), answer(DONE)],
-        [f"{OF_MINE} 2 of 2 tasks run; 2 of before"],
+        [f"{OF_MINE} 2 of 2 tasks run; 2 old"],
         [0.5],
     ),
     "after answers of before the change": ([answer(GONE)] * 4 + [answer(DONE)], [], [0.5] * 4),
@@ -211,7 +211,7 @@ def test_a_release_that_takes_over_what_is_followed_is_followed() -> None:
     assert follow(cloned("f1")) == [
         PROGRESS,
         "web: a release has taken over dev-web:2, as ecs-svc/other",
-        "web: deployment ecs-svc/other of dev-web:3: 2 of 2 tasks run; 1 of before",
+        "web: deployment ecs-svc/other of dev-web:3: 2 of 2 tasks run; 1 old",
     ]
 
 
@@ -222,7 +222,7 @@ def test_a_release_that_takes_over_has_its_own_time(clock: Clock) -> None:
         *[answer(START, GONE)] * 150, *[answer(clone, START)] * 144, answer({**clone, "rolloutState": "COMPLETED"})
     )
     aws.revision(3, f"@{digest('b')}", fingerprint="f1")
-    assert follow(aws)[-1] == "web: deployment ecs-svc/other of dev-web:3: 2 of 2 tasks run; 1 of before"
+    assert follow(aws)[-1] == "web: deployment ecs-svc/other of dev-web:3: 2 of 2 tasks run; 1 old"
     assert clock.now > 24 * 60
 
 
@@ -428,7 +428,7 @@ def test_a_shift_is_followed_to_its_end() -> None:
     aws = shifting(statuses, *[answer(START, GONE)] * 3, answer(DONE), answer(DONE))
     logged: list[str] = []
     update_guard.follow_deployment(aws.session(), STACK, "web", REVISION.format(2), logged.append, 15, 10)
-    tasks = "1 of 2 tasks run; 2 of before"
+    tasks = "1 of 2 tasks run; 2 old"
     assert [line.removeprefix(f"{OF_MINE} ") for line in logged] == [
         f"SCALE_UP: its new tasks have 0 % of the traffic; {tasks}",
         "PRODUCTION_TRAFFIC_SHIFT: its new tasks have 10 % of the traffic; 5 min left of its step, until more of it shifts; "

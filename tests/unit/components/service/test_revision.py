@@ -106,11 +106,11 @@ def test_a_record_that_is_none_is_not_taken_for_unreleased() -> None:
 
 
 TO_WAIT = (
-    "web: what is declared is not for good what runs, because deployment ecs-svc/1 of {revision} is in flight; wait until "
+    "web: what is declared does not run yet or may still be rolled back, because deployment ecs-svc/1 of {revision} is in flight; wait until "
     "it is over, as `delivery status web --stack dev --watch` shows, then run this again"
 )
 TO_WAIT_FOR_THE_PIPELINE = (
-    "web: what is declared is not for good what runs, because pipeline execution 2c3d is in flight; wait until execution "
+    "web: what is declared does not run yet or may still be rolled back, because pipeline execution 2c3d is in flight; wait until execution "
     "2c3d is over, as `delivery status web --stack dev --watch` shows, then run this again"
 )
 

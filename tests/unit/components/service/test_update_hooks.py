@@ -58,7 +58,7 @@ QUIET = ServiceState(
 DEPLOYING = replace(QUIET, deployments=(Deployment("ecs-svc/7", RUNS, "IN_PROGRESS", "in progress", 1),))
 LEFT_ALONE = "chuoi: deployment ecs-svc/7 of dev-chuoi:7 is in flight; its task definition is left alone in this run"
 WAITS = (
-    "chuoi: what is declared is not for good what runs, because deployment ecs-svc/7 of dev-chuoi:7 is in flight; wait "
+    "chuoi: what is declared does not run yet or may still be rolled back, because deployment ecs-svc/7 of dev-chuoi:7 is in flight; wait "
     "until it is over, as `delivery status chuoi --stack dev --watch` shows, then run this again"
 )
 

@@ -144,7 +144,7 @@ def test_a_failure_says_what_serves_what_the_task_said_and_what_to_do(
         "release-1 still serves.",
         "Its last task stopped: Task failed ELB health checks (web exit code 1)",
         *(f"  | web: web/web/{stream} {number}" for number in range(10)),
-        "All of its log: `delivery logs web --stack dev --since 1h`. Fix it and release again; "
+        f"All of its log: `delivery logs web --stack dev --task {stream}`. Fix it and release again; "
         "`delivery status web --stack dev` says what runs.",
     ]
 

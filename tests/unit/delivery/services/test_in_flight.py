@@ -51,10 +51,10 @@ APPROVAL = Running("e1", "Approve", "Approve", AGO, approval=True)
         ({"pipeline": PipelineState((APPROVAL,))}, []),
         (
             {"deployments": (deployment("IN_PROGRESS", running=1, wanted=2, failed=1), deployment(tasks=2))},
-            ["deployment of dev-web:7: 1 of 2 tasks run, 1 failed; 2 of before"],
+            ["deployment of dev-web:7: 1 of 2 tasks run, 1 failed; 2 old"],
         ),
         ({"deployments": (deployment("IN_PROGRESS", running=0),)}, ["deployment of dev-web:7: 0 of 2 tasks run"]),
-        ({"deployments": (deployment(), deployment(tasks=1))}, ["deployment of dev-web:7: 2 of 2 tasks run; 1 of before"]),
+        ({"deployments": (deployment(), deployment(tasks=1))}, ["deployment of dev-web:7: 2 of 2 tasks run; 1 old"]),
         ({"deployments": (deployment("FAILED"), deployment(tasks=0))}, []),
         (
             {"shifting": SHIFT, "deployments": (deployment("IN_PROGRESS"), deployment())},
@@ -85,7 +85,7 @@ def test_what_goes_on(fields: dict[str, Any], lines: list[str]) -> None:
         ({"shifting": SHIFT}, []),
         (
             {"pipeline": PipelineState((), (Queued("e2", "Deploy", None),), (Closed("Deploy", "sale", "arn:aws:iam::1:user/eve", AGO),))},
-            ["execution e2 waits for Deploy to open", "no release enters Deploy, closed for 12 min by eve: sale; `delivery unfreeze web --stack dev` opens it"],
+            ["execution e2 waits for Deploy to open", "no release enters Deploy, closed 12 min ago by eve: sale; `delivery unfreeze web --stack dev` opens it"],
         ),
         ({"pipeline": replace(IDLE, closed=(Closed("Deploy", "sale", "", None),))}, ["no release enters Deploy, closed: sale; `delivery unfreeze web --stack dev` opens it"]),
         ({"pipeline": replace(IDLE, closed=(Closed("Build", "sale", "", None),))}, ["no release enters Build, closed: sale"]),
