@@ -14,6 +14,7 @@ from releases.errors import PROGRAM
 from releases.failed_edit import failed_edit
 from releases.names import LIVE
 from releases.repository import Repository, is_of
+from releases.service_state import revision_name
 
 ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 """ECS's name of a task's architecture → that of images (OCI image index, platform)."""
@@ -99,6 +100,20 @@ def edit(subject: Subject) -> Iterator[Problem]:
     """What was declared last and does not run, because its deployment has failed."""
     if failed := failed_edit(subject.session, subject.stack, subject.state):
         yield Problem(failed.what, failed.mend)
+
+
+def deployment(subject: Subject) -> Iterator[Problem]:
+    """Tasks of the deployment in flight have failed, one after another; failed health checks count, too.
+
+    ECS counts them until one runs (ECS, Deployment: failedTasks).
+    """
+    primary = subject.state.deployments[0]
+    if primary.state == "IN_PROGRESS" and primary.failed:
+        revision, target = revision_name(primary.task_definition), f"{subject.service} --stack {subject.stack}"
+        yield Problem(
+            f"{primary.failed} of the tasks that the deployment of {revision} started have failed, one after another",
+            f"`{PROGRAM} logs {target} --failed` has the last one's log; `{PROGRAM} status {target}` says what goes on",
+        )
 
 
 def record(subject: Subject) -> Iterator[Problem]:

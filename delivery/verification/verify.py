@@ -20,6 +20,7 @@ OF_A_SERVICE: Mapping[str, Callable[[Subject], Iterator[Problem]]] = {
     "base images": bases.bases,
     "record": images.record,
     "edit": images.edit,
+    "deployment": images.deployment,
     "target groups": routing.target_groups,
     "pipeline": pipeline.pipeline,
     "triggers": pipeline.triggers,

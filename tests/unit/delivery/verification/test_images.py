@@ -10,7 +10,7 @@ from delivery_aws import REGISTRY, digest
 from verified import A, Answers, released, subject
 
 from delivery.verification import registries
-from delivery.verification.images import edit, images, platform_of, record
+from delivery.verification.images import deployment, edit, images, platform_of, record
 from delivery.verification.subject import Note
 
 CONFIG, LAYER, CHILD = digest("c"), digest("d"), digest("e")
@@ -158,6 +158,19 @@ def test_an_edit_that_was_rolled_back_is_found() -> None:
         "revision 1 serves"
     )
     assert mend == "mend it and run `up` again, or take it back"
+
+
+def test_a_deployment_whose_tasks_fail_is_found_while_it_goes_on() -> None:
+    aws = released()
+    primary = aws.services["dev-web"]["deployments"][0]
+    primary |= {"rolloutState": "IN_PROGRESS", "failedTasks": 0}
+    assert list(deployment(subject(aws))) == []
+    primary["failedTasks"] = 2
+    ((what, mend),) = deployment(subject(aws))
+    assert what == "2 of the tasks that the deployment of dev-web:1 started have failed, one after another"
+    assert mend.startswith("`delivery logs web --stack dev --failed` has the last one's log")
+    primary["rolloutState"] = "COMPLETED"
+    assert list(deployment(subject(aws))) == []
 
 
 def test_what_disagrees_is_repaired_and_what_is_in_flight_may_agree_soon() -> None:
