@@ -29,7 +29,7 @@ PROGRAMS = {
     "session-manager-working-with-install-plugin.html",
 }
 """What a session needs on PATH → how to install it."""
-OWN_FOLDERS = (Path(sys.executable).parent, Path(__file__).parents[1] / ".tools/bin")
+OWN_FOLDERS = (Path(sys.executable).parent, Path(__file__).parents[2] / ".tools/bin")
 """Where this repository has them, if it does: they do where PATH has none."""
 SHELL = ("/bin/sh",)
 

@@ -161,7 +161,7 @@ def test_what_is_not_on_path_is_taken_from_the_repository(
 
 
 def test_where_the_repository_has_them() -> None:
-    root = Path(sessions.__file__).parents[1]
+    root = Path(__file__).parents[4]
     assert (Path(sys.executable).parent, root / ".tools/bin") == sessions.OWN_FOLDERS
 
 

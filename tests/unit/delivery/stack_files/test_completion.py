@@ -90,6 +90,6 @@ def test_the_scripts_of_all_shells(shell: str, folder: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
     )
     assert f"_DELIVERY_COMPLETE={shell}_complete" in done.stdout
