@@ -31,7 +31,22 @@ still serves, the last ten lines of the failed task's log, and what to do. If EC
 before, the command first follows that to its end, for 30 minutes at most; after that it says what is still in flight. It does not follow a
 deployment that waits for somebody, nor one of another release.
 
+## Exit codes
+
+| code | |
+|---|---|
+| 0 | done |
+| 1 | failed: one line, `error: …`, says what to do |
+| 2 | wrong usage, also one line; or `verify` has findings |
+| 130 | interrupted by Ctrl-C; what was started goes on |
+| 141 | whoever read the output, such as `head`, has closed it |
+
+`delivery run` ends with the exit code of the job or the command, and `exec` with that of the `aws` command.
+
 ## All commands
+
+Options that stand before the verb, as in `delivery --profile prd status`: `--profile` is a profile of `~/.aws/config`, and `--region`
+an AWS region. Without them boto3's usual order decides.
 
 | | |
 |---|---|
