@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -215,7 +216,16 @@ def test_what_refuses_a_preview_is_told_whole_and_ends_it(
     assert (len(laptop.calls()), laptop.asked, laptop.said) == (1, [], [])
 
 
-def test_an_interrupt_waits_for_the_cli_and_changes_nothing(laptop: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Takes Ctrl-C also where a shell has put the tests in the background, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_waits_for_the_cli_and_changes_nothing(laptop: Laptop) -> None:
     pulumi = laptop.folder / "bin/pulumi"
     pulumi.write_text(PULUMI.replace("[ -z", f"kill -INT {os.getpid()}\nsleep 1\ntouch $CALLS.ended\n[ -z"))
     with pytest.raises(KeyboardInterrupt):
