@@ -232,7 +232,7 @@ def test_a_pause_shows_the_new_version_on_the_test_port_until_somebody_answers(l
     assert refused.code == 1
     assert f"is in flight; it waits for {ANSWERS}, then run this again" in refused.err
     said = local.ok("continue", "hello", "--yes").out
-    assert "which is at POST_TEST_TRAFFIC_SHIFT, goes on: 20 % of the traffic shifts, and the rest 1 minutes" in said
+    assert "which is at POST_TEST_TRAFFIC_SHIFT, goes on: 20 % of the traffic shifts, and the rest 1 min later" in said
     assert re.search(r"local-hello:\d+ serves until then", said)
     done = release.result()
     assert done.code == 0, done.out + done.err
