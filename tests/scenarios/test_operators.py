@@ -212,7 +212,7 @@ def test_a_release_that_waits_is_rejected_or_approved(local: Stack, apps: Apps) 
     before = agree(local)
     assert local.ship("hello", apps.make("v5")).code == 0
     rejected = local.ok("reject", "hello", "--reason", "not today", "--yes")
-    assert f"it replaces release {before['release']['release']}" in rejected.out
+    assert f"It replaces release-{before['release']['release']} (" in rejected.out
     count = len(executions(local, "hello"))
     assert wait_for_pipeline(local, "hello", count)[0]["status"] == "Failed"
     assert agree(local) == before
