@@ -218,9 +218,10 @@ def command(session: boto3.Session, stack: str, yes: bool) -> None:
     Example: delivery prune --stack dev
     """
     look = partial(leftovers, session, stack, datetime.now(UTC))
-    if not look().lines():
+    unused = look()
+    if not unused.lines():
         click.echo("Nothing to remove.")
         return
-    unused = agreed(look, "Remove these?", yes=yes)
+    unused = agreed(look, "Remove these?", yes=yes, found=unused)
     remove(session, unused)
     click.echo(f"Removed {len(unused.lines())}.")

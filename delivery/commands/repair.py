@@ -170,5 +170,5 @@ def command(session: boto3.Session, service: str, stack: str, yes: bool) -> None
     look = partial(examine, session, stack, service)
     found = look()
     if found.diagnosis.action is not RepairAction.NOTHING:
-        found = agreed(look, "Repair it?", yes=yes)
+        found = agreed(look, "Repair it?", yes=yes, found=found)
     repair(session, stack, found, click.echo)

@@ -36,7 +36,7 @@ def command(session: boto3.Session, service: str | None, stack: str, yes: bool) 
         click.echo("Nothing is frozen.")
         return
     if kept.lines():
-        kept = agreed(look, "Let them go on?", yes=yes)
+        kept = agreed(look, "Let them go on?", yes=yes, found=kept)
     unfreeze(session, stack, kept.waiting)
     for name, executions in kept.waiting.items():
         if executions:

@@ -26,7 +26,7 @@ class Plan(Protocol):
 P = TypeVar("P", bound=Plan)
 
 
-def agreed(look: Callable[[], P], question: str, *, yes: bool, err: bool = False) -> P:
+def agreed(look: Callable[[], P], question: str, *, yes: bool, err: bool = False, found: P | None = None) -> P:
     """Say what will happen, ask, and look once more, as time has passed.
 
     Args:
@@ -34,13 +34,14 @@ def agreed(look: Callable[[], P], question: str, *, yes: bool, err: bool = False
         question: what a person is asked.
         yes: whether nobody is asked.
         err: whether it is said on standard error, as the output is something else's.
+        found: what `look` has found a moment ago, where a command had to know whether there is anything to ask.
 
     Raises:
         DeliveryError: the answer is no, there is nobody to ask, or something else would happen now.
         click.Abort: it was interrupted.
     """
     try:
-        chosen = look()
+        chosen = look() if found is None else found
         confirm(chosen.lines(), question, yes=yes, err=err)
         now = chosen if yes else look()
     except KeyboardInterrupt:
